@@ -1,0 +1,78 @@
+"""The command line: the only part of pushtrain that prints and exits.
+
+One module per command, imported when it is called: `cli/<name>.py` holds a click command named
+`command` that parses, calls one library function, and renders.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import sys
+
+import click
+
+from pushtrain import __version__
+from pushtrain.cli.render import fail
+
+COMMANDS = {
+    "run": "Train a repository until its target is met.",
+    "detect": "Say what a script or repository trains, with evidence.",
+    "knobs": "List the hyperparameters that can be tuned.",
+    "image": "Pick the training image, and build it.",
+    "runs": "List runs.",
+    "show": "Show one run.",
+    "logs": "Show what a trial printed.",
+    "report": "Show where a run's report is, or write it anew.",
+    "patch": "Print the winning change as a patch.",
+    "stop": "Stop a run cleanly.",
+    "reproduce": "Retrain a run from its manifest and compare.",
+    "notify": "Deliver messages that still wait.",
+    "doctor": "Check this machine and say what to mend.",
+    "clean": "Remove old runs, images and leftovers.",
+}
+
+
+class _LazyGroup(click.Group):
+    """Imports a command's module only when that command is called or its help is shown."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"pushtrain.cli.{cmd_name}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="pushtrain")
+@click.option("-v", "--verbose", count=True, help="Log more (-v info, -vv debug), to stderr.")
+def _group(verbose: int) -> None:
+    """Git push a training script; get back a model that meets its target.
+
+    Start with `pushtrain doctor`, then `pushtrain run PATH`.
+
+    \b
+    Exit codes: 0 target met (or done), 1 failed, 2 usage or bad input,
+    3 budget spent without meeting the target, 4 Docker unreachable,
+    130 stopped or superseded.
+    """
+    level = {0: logging.WARNING, 1: logging.INFO}.get(verbose, logging.DEBUG)
+    logging.basicConfig(
+        level=level, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+
+
+def main() -> None:
+    """Runs the command line; every expected error becomes one message and its exit code."""
+    try:
+        _group(standalone_mode=False)
+    except Exception as error:
+        sys.exit(fail(error, as_json="--json" in sys.argv[1:]))

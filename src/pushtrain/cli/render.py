@@ -1,0 +1,89 @@
+"""What all commands share in speaking: JSON, errors, sizes and durations."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from dataclasses import asdict, is_dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pushtrain.errors import PushtrainError
+
+_log = logging.getLogger(__name__)
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for machines.")
+
+
+def plain(value: object) -> Any:
+    """A JSON-ready copy of records, paths and collections; NaN and infinities become null."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return plain(asdict(value))
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(item) for item in value]
+    if isinstance(value, float):
+        return value if value - value == 0 else None
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    return str(value) if isinstance(value, Path) else value
+
+
+def emit(value: object) -> None:
+    """Prints one JSON document on one line."""
+    click.echo(json.dumps(plain(value), ensure_ascii=False))
+
+
+def fail(error: Exception, *, as_json: bool) -> int:
+    """Prints an error the way its reader wants it; gives the exit code."""
+    if isinstance(error, click.exceptions.Exit):
+        return error.exit_code
+    if isinstance(error, click.Abort | KeyboardInterrupt):
+        return 130
+    if isinstance(error, click.ClickException):
+        if as_json:
+            emit({"error": "UsageError", "message": error.format_message(), "exit_code": 2})
+        else:
+            error.show()
+        return error.exit_code
+    if isinstance(error, PushtrainError):
+        if as_json:
+            emit(error.as_json())
+        else:
+            click.secho(f"pushtrain: {error.message}", err=True, fg="red")
+            if error.hint:
+                click.echo(f"  next: {error.hint}", err=True)
+        return error.exit_code
+    if isinstance(error, BrokenPipeError):
+        sys.stderr.close()
+        return 1
+    _log.error("unexpected error", exc_info=error)
+    click.echo(f"pushtrain: unexpected {type(error).__name__}: {error}", err=True)
+    click.echo("  next: this is a defect of pushtrain; report it with the lines above", err=True)
+    return 1
+
+
+def size(number: int) -> str:
+    """Bytes for people: 1.5 GiB."""
+    value = float(number)
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if value < 1024:
+            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+        value /= 1024
+    return f"{value:.1f} TiB"
+
+
+def duration(seconds: float) -> str:
+    """Seconds for people: 0.4 s, 42 s, 3 min 05 s, 2 h 10 min."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"

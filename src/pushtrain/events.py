@@ -1,0 +1,184 @@
+"""What happens in a run, one record per arrival: the lines of its journal and of `run --json`.
+
+Every event is written to the journal before anything acts on it. `EVENT` validates a line that
+was read back; unknown fields are refused, so that a newer journal is noticed, not misread.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import ConfigDict, Field, TypeAdapter
+from pydantic.dataclasses import dataclass
+
+from pushtrain.entities import (
+    Budget,
+    Detection,
+    Epoch,
+    Image,
+    ImagePlan,
+    Knob,
+    KnobValue,
+    Objective,
+    Push,
+    RunState,
+    TrialResult,
+    Verdict,
+)
+
+_STRICT = ConfigDict(extra="forbid")
+
+
+@dataclass(frozen=True, slots=True, config=_STRICT)
+class RunStarted:
+    """A run was created for a push."""
+
+    push: Push
+    data_fingerprint: str
+    seed: int
+    version: str
+    """The version of pushtrain."""
+    event: Literal["run_started"] = "run_started"
+
+
+@dataclass(frozen=True, slots=True, config=_STRICT)
+class Planned:
+    """The code was read: what will be trained, towards what, and within which budget."""
+
+    detection: Detection
+    knobs: tuple[Knob, ...]
+    objective: Objective
+    budget: Budget
+    plan: ImagePlan
+    event: Literal["planned"] = "planned"
+
+
+@dataclass(frozen=True, slots=True, config=_STRICT)
+class ImageReady:
+    """The image exists; `built` tells whether it had to be built."""
+
+    image: Image
+    built: bool
+    seconds: float
+    event: Literal["image_ready"] = "image_ready"
+
+
+@dataclass(frozen=True, slots=True, config=_STRICT)
+class TrialStarted:
+    """A trial was handed to a worker; `origin` says where its values come from."""
+
+    trial: int
+    values: dict[str, KnobValue]
+    seed: int
+    origin: str
+    attempt: int = 1
+    event: Literal["trial_started"] = "trial_started"
+
+
+@dataclass(frozen=True, slots=True, config=_STRICT)
+class EpochEnded:
+    """A trial finished an epoch; `epochs` is how many are planned, where known."""
+
+    trial: int
+    epoch: Epoch
+    epochs: int | None = None
+    event: Literal["epoch_ended"] = "epoch_ended"
+
+
+@dataclass(frozen=True, slots=True, config=_STRICT)
+class TrialEnded:
+    """A trial has its result."""
+
+    result: TrialResult
+    event: Literal["trial_ended"] = "trial_ended"
+
+
+@dataclass(frozen=True, slots=True, config=_STRICT)
+class StopRequested:
+    """Someone asked the run to stop: by hand, or a newer push (`superseded_by` names its run)."""
+
+    reason: str
+    superseded_by: str | None = None
+    event: Literal["stop_requested"] = "stop_requested"
+
+
+@dataclass(frozen=True, slots=True, config=_STRICT)
+class Warned:
+    """Something people should know that does not end the run."""
+
+    message: str
+    event: Literal["warned"] = "warned"
+
+
+@dataclass(frozen=True, slots=True, config=_STRICT)
+class StateChanged:
+    """The run moved to another state."""
+
+    state: RunState
+    event: Literal["state_changed"] = "state_changed"
+
+
+@dataclass(frozen=True, slots=True, config=_STRICT)
+class Judged:
+    """The run has its verdict."""
+
+    verdict: Verdict
+    event: Literal["judged"] = "judged"
+
+
+@dataclass(frozen=True, slots=True, config=_STRICT)
+class MessageQueued:
+    """A message waits in the outbox: `key` once per event and channel."""
+
+    key: str
+    channel: str
+    event: Literal["message_queued"] = "message_queued"
+
+
+@dataclass(frozen=True, slots=True, config=_STRICT)
+class MessageSent:
+    """The channel accepted the message."""
+
+    key: str
+    channel: str
+    event: Literal["message_sent"] = "message_sent"
+
+
+@dataclass(frozen=True, slots=True, config=_STRICT)
+class MessageFailed:
+    """A delivery failed; `permanent` means that no retry will follow."""
+
+    key: str
+    channel: str
+    error: str
+    permanent: bool
+    event: Literal["message_failed"] = "message_failed"
+
+
+Event: TypeAlias = (
+    RunStarted
+    | Planned
+    | ImageReady
+    | TrialStarted
+    | EpochEnded
+    | TrialEnded
+    | StopRequested
+    | Warned
+    | StateChanged
+    | Judged
+    | MessageQueued
+    | MessageSent
+    | MessageFailed
+)
+
+EVENT: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="event")])
+"""Validates and serialises one event."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of a journal: its number from 1, Unix time, and the event."""
+
+    seq: int
+    time: float
+    event: Event
