@@ -1,0 +1,171 @@
+"""What a journal tells of its run: the events so far, folded into one record."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from pushtrain.entities import (
+    Budget,
+    Detection,
+    Epoch,
+    Image,
+    ImagePlan,
+    Knob,
+    Objective,
+    Push,
+    RunState,
+    TrialResult,
+    TrialState,
+    Verdict,
+)
+from pushtrain.events import (
+    Entry,
+    EpochEnded,
+    ImageReady,
+    Judged,
+    MessageFailed,
+    MessageQueued,
+    MessageSent,
+    Planned,
+    RunStarted,
+    StateChanged,
+    StopRequested,
+    TrialEnded,
+    TrialStarted,
+    Warned,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """A run as its journal tells it, at one moment.
+
+    What has not happened yet is None or empty. Times are Unix seconds.
+
+    Attributes:
+        id: the run's id.
+        state: where it stands.
+        started: when it began.
+        updated: when the last event was written.
+        trials: the finished trials, by number, in the order of their end.
+        running: the trials under way, by number.
+        origins: where each started trial's values come from.
+        epochs: the epochs so far of the trials under way.
+        stop: the request to stop, where one was made.
+        waiting: (key, channel) of messages that are neither sent nor given up.
+    """
+
+    id: str
+    state: RunState = RunState.STARTED
+    push: Push | None = None
+    data_fingerprint: str = ""
+    seed: int = 0
+    version: str = ""
+    started: float = 0.0
+    updated: float = 0.0
+    detection: Detection | None = None
+    knobs: tuple[Knob, ...] = ()
+    objective: Objective | None = None
+    budget: Budget | None = None
+    plan: ImagePlan | None = None
+    image: Image | None = None
+    image_built: bool = False
+    image_seconds: float = 0.0
+    trials: dict[int, TrialResult] = field(default_factory=dict)
+    running: dict[int, TrialStarted] = field(default_factory=dict)
+    origins: dict[int, str] = field(default_factory=dict)
+    epochs: dict[int, tuple[Epoch, ...]] = field(default_factory=dict)
+    planned_epochs: dict[int, int] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+    stop: StopRequested | None = None
+    verdict: Verdict | None = None
+    waiting: frozenset[tuple[str, str]] = frozenset()
+
+    @property
+    def best(self) -> TrialResult | None:
+        """The finished trial with the best value that is evidence, the earliest among equals."""
+        best: TrialResult | None = None
+        for result in self.trials.values():
+            if result.state is not TrialState.COMPLETE or result.measurement is None:
+                continue
+            if self.objective is None or not result.measurement.role.is_evidence:
+                continue
+            if self.objective.is_better(result.measurement.value, best.value if best else None):
+                best = result
+        return best
+
+
+def fold(run: str, entries: Iterable[Entry], start: RunRecord | None = None) -> RunRecord:
+    """The record of a run after `entries`, going on from `start` where one is given."""
+    record = start or RunRecord(run)
+    for entry in entries:
+        record = _after(record, entry)
+    return record
+
+
+def _after(record: RunRecord, entry: Entry) -> RunRecord:  # noqa: PLR0911, PLR0912  one case per event
+    record = replace(record, updated=entry.time)
+    match entry.event:
+        case RunStarted() as event:
+            return replace(
+                record,
+                push=event.push,
+                data_fingerprint=event.data_fingerprint,
+                seed=event.seed,
+                version=event.version,
+                started=entry.time,
+            )
+        case Planned() as event:
+            return replace(
+                record,
+                detection=event.detection,
+                knobs=event.knobs,
+                objective=event.objective,
+                budget=event.budget,
+                plan=event.plan,
+            )
+        case ImageReady() as event:
+            return replace(
+                record, image=event.image, image_built=event.built, image_seconds=event.seconds
+            )
+        case TrialStarted() as event:
+            return replace(
+                record,
+                running={**record.running, event.trial: event},
+                origins={**record.origins, event.trial: event.origin},
+                epochs={**record.epochs, event.trial: ()},
+            )
+        case EpochEnded() as event:
+            return _with_epoch(record, event)
+        case TrialEnded() as event:
+            number = event.result.number
+            return replace(
+                record,
+                trials={**record.trials, number: event.result},
+                running={k: v for k, v in record.running.items() if k != number},
+                epochs={k: v for k, v in record.epochs.items() if k != number},
+            )
+        case Warned() as event:
+            return replace(record, warnings=(*record.warnings, event.message))
+        case StopRequested() as event:
+            return replace(record, stop=record.stop or event)
+        case StateChanged() as event:
+            return replace(record, state=event.state)
+        case Judged() as event:
+            return replace(record, verdict=event.verdict, state=event.verdict.state)
+        case MessageQueued() as event:
+            return replace(record, waiting=record.waiting | {(event.key, event.channel)})
+        case MessageSent() as event:
+            return replace(record, waiting=record.waiting - {(event.key, event.channel)})
+        case MessageFailed() as event:
+            gone = {(event.key, event.channel)} if event.permanent else set()
+            return replace(record, waiting=record.waiting - gone)
+
+
+def _with_epoch(record: RunRecord, event: EpochEnded) -> RunRecord:
+    so_far = (*record.epochs.get(event.trial, ()), event.epoch)
+    planned = record.planned_epochs
+    if event.epochs is not None:
+        planned = {**planned, event.trial: event.epochs}
+    return replace(record, epochs={**record.epochs, event.trial: so_far}, planned_epochs=planned)
