@@ -51,11 +51,13 @@ class Source:
         root: directory that holds the tree; never written to after the checkout.
         data_fingerprint: `sha256:<hex>` over the names and contents of data files in the tree
             and of the declared data directories.
+        warnings: what was left out of the tree, and why.
     """
 
     push: Push
     root: Path
     data_fingerprint: str
+    warnings: tuple[str, ...] = ()
 
 
 # --- detection ---------------------------------------------------------------------------------
@@ -262,6 +264,33 @@ class Budget:
     trial_seconds: float
 
 
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What the caller of one run asked for, over what the settings say (None: nothing said).
+
+    Attributes:
+        metric, target, direction: the objective's parts.
+        trials, seconds, trial_seconds: the budget's parts.
+        confirm: how many other seeds the winner is retrained with.
+        network: the caller grants the network to this run's containers.
+        parallel: how many trials may be under way at once.
+        seed: the seed of every trial.
+        commit: whether the winning patch is committed to a branch of the repository.
+    """
+
+    metric: str | None = None
+    target: float | None = None
+    direction: Direction | None = None
+    trials: int | None = None
+    seconds: float | None = None
+    trial_seconds: float | None = None
+    confirm: int | None = None
+    network: bool = False
+    parallel: int = 1
+    seed: int = 0
+    commit: bool = False
+
+
 # --- trials ------------------------------------------------------------------------------------
 
 
@@ -448,11 +477,6 @@ class RunState(StrEnum):
         """Whether the run has its verdict."""
         return self not in (RunState.STARTED, RunState.BUILDING, RunState.TRAINING)
 
-    @property
-    def exit_code(self) -> int:
-        """The exit code of a command that waited for this run (see `errors`)."""
-        return {RunState.MET: 0, RunState.FAILED: 1, RunState.SPENT: 3}.get(self, 130)
-
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -469,6 +493,9 @@ class Verdict:
         image: the image's tag.
         seconds: wall-clock seconds of the run.
         reason: one sentence for people; for a failure what, where and the next step.
+        exit_code: what a command that waited for this run ends with (see `errors`).
+        confirmed: values of the winner under other seeds (`confirm = K`).
+        error: the facts of the error that ended the run, where one did.
     """
 
     run: str
@@ -481,8 +508,9 @@ class Verdict:
     image: str | None
     seconds: float
     reason: str
+    exit_code: int
     confirmed: tuple[float, ...] = ()
-    """Values of the winner under other seeds (`confirm = K`)."""
+    error: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def is_met(self) -> bool:
