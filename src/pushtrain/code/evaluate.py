@@ -1,0 +1,431 @@
+"""Following expressions to what they may stand for.
+
+Flow matters only within one scope, where a use sees the bindings before it; from other scopes all
+bindings of a name count. Whatever is not followed stands for nothing.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+from collections.abc import Callable, Iterable, Iterator
+from typing import Protocol
+
+from pushtrain.code.names import canonical, exported
+from pushtrain.code.scopes import Binding, BindingKind, Call, Expr, Module, Scope
+from pushtrain.code.values import External, Literal, Local, Made, ModuleValue, Object, Value
+
+Values = tuple[Value, ...]
+
+_DEEPEST = 60
+_MOST = 32
+_BUILTINS = frozenset(dir(builtins))
+_PASSING = frozenset({"builtins.list", "builtins.tuple", "builtins.iter", "builtins.reversed"})
+
+
+class Surroundings(Protocol):
+    """What following needs of the program around an expression."""
+
+    def find(self, target: str, origin: Module) -> Module | None:
+        """The local module called `target`, as `origin` would import it."""
+
+    def calls_named(self, name: str) -> Iterable[Call]:
+        """The calls of anything whose last name is `name`."""
+
+    def arguments(self, attribute: str) -> Iterable[Expr]:
+        """The defaults of the command line argument that is read as `args.<attribute>`."""
+
+
+class Evaluator:
+    """Follows expressions, and remembers what it found."""
+
+    def __init__(self, surroundings: Surroundings) -> None:
+        self._around = surroundings
+        self._known: dict[tuple[Scope, ast.AST], Values] = {}
+        self._under_way: set[tuple[Scope, ast.AST]] = set()
+        self._kinds: dict[type[ast.expr], Callable[[Expr], Iterator[Value]]] = {
+            ast.Name: self._name,
+            ast.Attribute: self._attribute,
+            ast.Call: self._call,
+            ast.Subscript: self._subscript,
+            ast.IfExp: self._choice,
+            ast.BoolOp: self._choice,
+            ast.NamedExpr: self._inner,
+            ast.Starred: self._inner,
+            ast.Await: self._inner,
+            ast.UnaryOp: self._signed,
+            ast.Constant: self._literal,
+            ast.List: self._literal,
+            ast.Tuple: self._literal,
+            ast.Set: self._literal,
+            ast.Dict: self._literal,
+            ast.ListComp: self._literal,
+            ast.GeneratorExp: self._literal,
+            ast.Lambda: self._lambda,
+        }
+
+    def values(self, expr: Expr) -> Values:
+        """Everything that `expr` may stand for, without repeats; empty when nothing is known."""
+        key = (expr.scope, expr.node)
+        known = self._known.get(key)
+        if known is not None:
+            return known
+        follow = self._kinds.get(type(expr.node))
+        if follow is None or key in self._under_way or len(self._under_way) > _DEEPEST:
+            return ()
+        self._under_way.add(key)
+        try:
+            found = tuple(dict.fromkeys(follow(expr)))[:_MOST]
+        finally:
+            self._under_way.discard(key)
+        self._known[key] = found
+        return found
+
+    # --- one kind of expression each -----------------------------------------------------------
+
+    def _literal(self, expr: Expr) -> Iterator[Value]:
+        yield Literal(expr)
+
+    def _inner(self, expr: Expr) -> Iterator[Value]:
+        yield from self.values(expr.at(expr.node.value))  # type: ignore[attr-defined]
+
+    def _signed(self, expr: Expr) -> Iterator[Value]:
+        node = expr.node
+        if isinstance(node, ast.UnaryOp) and isinstance(node.operand, ast.Constant):
+            yield Literal(expr)
+
+    def _choice(self, expr: Expr) -> Iterator[Value]:
+        node = expr.node
+        parts = node.values if isinstance(node, ast.BoolOp) else [node.body, node.orelse]  # type: ignore[attr-defined]
+        for part in parts:
+            yield from self.values(expr.at(part))
+
+    def _lambda(self, expr: Expr) -> Iterator[Value]:
+        scope = expr.scope.inner.get(expr.node)
+        if scope is not None:
+            yield Local(scope)
+
+    def _name(self, expr: Expr) -> Iterator[Value]:
+        assert isinstance(expr.node, ast.Name)
+        name = expr.node.id
+        scope: Scope | None = expr.scope
+        while scope is not None:
+            bindings = scope.bindings.get(name)
+            if bindings and (scope is expr.scope or not scope.is_class):
+                use = expr.node if scope is expr.scope else None
+                for binding in _visible(bindings, use):
+                    yield from self._binding(binding)
+                return
+            scope = scope.parent
+        yield from self._unbound(name, expr.module)
+
+    def _unbound(self, name: str, module: Module) -> Iterator[Value]:
+        """A name that nothing here binds: of a star import, or a builtin."""
+        stars = module.scope.stars if module.scope else []
+        unknown: list[str] = []
+        for star in stars:
+            local = self._around.find(star, module)
+            if local is not None:
+                yield from self.member(local, name)
+                continue
+            known = exported(star, name)
+            if known:
+                yield External(canonical(f"{star}.{name}"))
+                return
+            if known is None:
+                unknown.append(star)
+        if name in _BUILTINS:
+            yield External(f"builtins.{name}")
+            return
+        for star in unknown:
+            yield External(canonical(f"{star}.{name}"))
+
+    def _attribute(self, expr: Expr) -> Iterator[Value]:
+        node = expr.node
+        assert isinstance(node, ast.Attribute)
+        if isinstance(node.value, ast.Name):
+            assigned = expr.scope.attributes.get((node.value.id, node.attr))
+            if assigned:
+                for binding in _visible(assigned, node):
+                    yield from self._binding(binding)
+                return
+        if isinstance(node.value, ast.Name) and node.value.id == expr.scope.receiver:
+            owner = expr.scope.owner
+            if owner is not None:
+                yield from self._of_class(owner, node.attr)
+                return
+        for value in self.values(expr.at(node.value)):
+            yield from self._attribute_of(value, node.attr)
+
+    def _attribute_of(self, value: Value, name: str) -> Iterator[Value]:
+        if isinstance(value, External):
+            yield External(canonical(f"{value.name}.{name}"))
+        elif isinstance(value, Made):
+            if value.name.endswith((".parse_args", ".parse_known_args", "parse_args.0")):
+                for default in self._around.arguments(name):
+                    yield from self.values(default)
+                return
+            yield External(canonical(f"{value.name}.{name}"))
+        elif isinstance(value, ModuleValue):
+            yield from self.member(value.module, name)
+        elif isinstance(value, Local | Object) and value.scope.is_class:
+            yield from self._of_class(value.scope, name)
+
+    def _of_class(self, scope: Scope, name: str, depth: int = 0) -> Iterator[Value]:
+        """An attribute of a local class or its instances, inherited ones included."""
+        bindings = scope.bindings.get(name) or scope.attributes.get(("", name))
+        if bindings:
+            for binding in bindings:
+                yield from self._binding(binding)
+            return
+        for base in self.bases(scope):
+            if isinstance(base, Local) and depth < 8 and base.scope is not scope:
+                yield from self._of_class(base.scope, name, depth + 1)
+            elif isinstance(base, External) and base.name != "builtins.object":
+                yield External(canonical(f"{base.name}.{name}"))
+
+    def bases(self, scope: Scope) -> Values:
+        """What a local class inherits from directly."""
+        if not isinstance(scope.node, ast.ClassDef) or scope.parent is None:
+            return ()
+        return tuple(
+            value for base in scope.node.bases for value in self.values(Expr(scope.parent, base))
+        )
+
+    def _call(self, expr: Expr) -> Iterator[Value]:
+        node = expr.node
+        assert isinstance(node, ast.Call)
+        for function in self.values(expr.at(node.func)):
+            if isinstance(function, External):
+                if function.name in _PASSING and node.args:
+                    yield from self.values(expr.at(node.args[0]))
+                else:
+                    yield Made(function.name, expr)
+            elif isinstance(function, Made):
+                yield Made(f"{function.name}.__call__", expr)
+            elif isinstance(function, Local) and function.scope.is_class:
+                yield Object(function.scope, expr)
+            elif isinstance(function, Local):
+                for returned in function.scope.returns:
+                    yield from self.values(Expr(function.scope, returned))
+            elif isinstance(function, Object):
+                yield from self._of_called_object(function, expr)
+
+    def _of_called_object(self, value: Object, expr: Expr) -> Iterator[Value]:
+        for base in self.bases(value.scope):
+            if isinstance(base, External):
+                yield Made(f"{base.name}.__call__", expr)
+
+    def _subscript(self, expr: Expr) -> Iterator[Value]:
+        node = expr.node
+        assert isinstance(node, ast.Subscript)
+        index = node.slice.value if isinstance(node.slice, ast.Constant) else None
+        for value in self.values(expr.at(node.value)):
+            if isinstance(value, Literal):
+                yield from self._item(value.expr, index)
+            elif isinstance(value, Made) and value.name.endswith((".parse_args", "builtins.vars")):
+                for default in self._around.arguments(str(index)):
+                    yield from self.values(default)
+
+    # --- bindings ------------------------------------------------------------------------------
+
+    def _binding(self, binding: Binding) -> Iterator[Value]:
+        if binding.kind is BindingKind.IMPORT:
+            yield from self.imported(binding.target, binding.home.module)
+        elif binding.scope is not None:
+            yield Local(binding.scope)
+        elif binding.kind is BindingKind.PARAMETER:
+            yield from self._parameter(binding)
+        elif binding.value is not None and binding.kind is not BindingKind.OPAQUE:
+            path: tuple[int | None, ...] = binding.path
+            if binding.kind is BindingKind.ELEMENT:
+                yield from self._element(Expr(binding.home, binding.value), path)
+                return
+            yield from self._along(Expr(binding.home, binding.value), path)
+
+    def imported(self, target: str, origin: Module) -> Iterator[Value]:
+        """What `import target` or `from target import` in `origin` gives."""
+        local = self._around.find(target, origin)
+        if local is not None:
+            yield ModuleValue(local)
+            return
+        base, _, name = target.rpartition(".")
+        package = base if base.strip(".") else "." * (target.count(".") or 0)
+        holder = self._around.find(package, origin) if package else None
+        if holder is not None:
+            yield from self.member(holder, name)
+        elif not target.startswith("."):
+            yield External(canonical(target))
+
+    def member(self, module: Module, name: str) -> Values:
+        """What `name` is at the end of a local module's code."""
+        scope = module.scope
+        if scope is None:
+            return ()
+        found: list[Value] = []
+        bindings = scope.bindings.get(name)
+        if bindings:
+            for binding in _visible(bindings, None):
+                key = (scope, binding.node)
+                if key in self._under_way:
+                    continue
+                self._under_way.add(key)
+                found.extend(self._binding(binding))
+                self._under_way.discard(key)
+        elif (submodule := self._around.find(f"{module.name}.{name}", module)) is not None:
+            found.append(ModuleValue(submodule))
+        elif scope.stars and (scope, scope.node) not in self._under_way:
+            self._under_way.add((scope, scope.node))
+            found.extend(self._unbound(name, module))
+            self._under_way.discard((scope, scope.node))
+        return tuple(found)
+
+    def _parameter(self, binding: Binding) -> Iterator[Value]:
+        """What callers give, and the default."""
+        assert isinstance(binding.node, ast.arg)
+        name = binding.node.arg
+        function = next(
+            (
+                scope
+                for scope in binding.home.inner.values()
+                if any(b is binding for b in scope.bindings.get(name, ()))
+            ),
+            None,
+        )
+        if function is None:
+            return
+        given_everywhere = True
+        has_calls = False
+        for call, position in self._callers(function, name):
+            has_calls = True
+            argument = call.argument(name, position)
+            if argument is None:
+                given_everywhere = False
+            else:
+                yield from self.values(argument)
+        if binding.value is not None and not (has_calls and given_everywhere):
+            yield from self.values(Expr(binding.home, binding.value))
+
+    def _callers(self, function: Scope, parameter: str) -> Iterator[tuple[Call, int | None]]:
+        """The calls of a local function, each with the position that `parameter` has there."""
+        node = function.node
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            return
+        names = [argument.arg for argument in (*node.args.posonlyargs, *node.args.args)]
+        position = names.index(parameter) if parameter in names else None
+        owner = function.owner
+        if owner is not None and position is not None:
+            position -= 1  # `self` is not given by callers
+            if position < 0:
+                return
+        called = owner.name if owner is not None and node.name == "__init__" else node.name
+        wanted = owner if owner is not None and node.name == "__init__" else function
+        for call in self._around.calls_named(called):
+            if call.scope is not function and any(
+                isinstance(value, Local) and value.scope is wanted
+                for value in self.values(call.function)
+            ):
+                yield call, position
+
+    # --- containers ----------------------------------------------------------------------------
+
+    def _along(self, expr: Expr, path: tuple[int | None, ...]) -> Iterator[Value]:
+        if not path:
+            yield from self.values(expr)
+            return
+        for value in self.values(expr):
+            if isinstance(value, Literal):
+                for item in _items(value.expr, path[0]):
+                    yield from self._along(item, path[1:])
+            elif isinstance(value, Made):
+                yield Made(f"{value.name}.{path[0]}", value.by)
+
+    def _item(self, expr: Expr, index: object) -> Iterator[Value]:
+        for item in _items(expr, index):
+            yield from self.values(item)
+
+    def _element(self, expr: Expr, path: tuple[int | None, ...]) -> Iterator[Value]:
+        """What a loop variable stands for: each element of the iterable."""
+        node = expr.node
+        if isinstance(node, ast.Call):
+            method = node.func.attr if isinstance(node.func, ast.Attribute) else ""
+            plain = node.func.id if isinstance(node.func, ast.Name) else ""
+            if method in {"items", "values"} and isinstance(node.func, ast.Attribute):
+                if method == "items" and path[:1] != (1,):
+                    return
+                rest = path[1:] if method == "items" else path
+                yield from self._elements(expr.at(node.func.value), rest)
+                return
+            if plain == "enumerate" and node.args:
+                if path[:1] == (1,):
+                    yield from self._element(expr.at(node.args[0]), path[1:])
+                return
+            if plain == "zip" and path and path[0] is not None and path[0] < len(node.args):
+                yield from self._element(expr.at(node.args[path[0]]), path[1:])
+                return
+        yield from self._elements(expr, path)
+
+    def _elements(self, expr: Expr, path: tuple[int | None, ...]) -> Iterator[Value]:
+        for value in self.values(expr):
+            if isinstance(value, Literal):
+                for item in _items(value.expr, None):
+                    yield from self._along(item, path)
+
+
+def _items(expr: Expr, index: object) -> Iterator[Expr]:
+    """The items of a literal container: the one at `index`, or all when that is not known."""
+    node = expr.node
+    if isinstance(node, ast.Dict):
+        for key, value in zip(node.keys, node.values, strict=True):
+            fits = index is None or not isinstance(key, ast.Constant) or key.value == index
+            if fits:
+                yield expr.at(value)
+    elif isinstance(node, ast.List | ast.Tuple | ast.Set):
+        if isinstance(index, int) and not any(isinstance(e, ast.Starred) for e in node.elts):
+            if -len(node.elts) <= index < len(node.elts):
+                yield expr.at(node.elts[index])
+        else:
+            yield from (expr.at(element) for element in node.elts)
+    elif isinstance(node, ast.ListComp | ast.GeneratorExp):
+        inner = expr.scope.inner.get(node)
+        if inner is not None:
+            yield Expr(inner, node.elt)
+
+
+def _visible(bindings: list[Binding], use: ast.expr | None) -> list[Binding]:
+    """The bindings that a use in the same scope can see; all of them for uses elsewhere."""
+    if use is None:
+        return _last(bindings, None)
+    line = use.lineno
+    before = [b for b in bindings if _starts_before(b, use)]
+    if not before:
+        return bindings
+    later = [
+        b
+        for b in bindings
+        if b.loop and b.loop[0] <= line <= b.loop[1] and not _starts_before(b, use)
+    ]
+    return [*_last(before, line), *later]
+
+
+def _starts_before(binding: Binding, use: ast.expr) -> bool:
+    node = binding.node
+    if isinstance(node, ast.arg):
+        return True
+    end = (getattr(node, "end_lineno", 0) or 0, getattr(node, "end_col_offset", 0) or 0)
+    if isinstance(node, ast.With | ast.AsyncWith | ast.ExceptHandler | ast.ClassDef):
+        end = (getattr(node, "lineno", 0), 10_000)
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.NamedExpr):
+        end = (node.lineno, 0)
+    return end <= (use.lineno, use.col_offset)
+
+
+def _last(bindings: list[Binding], line: int | None) -> list[Binding]:
+    """The bindings back to the latest one that is sure to have run."""
+    found: list[Binding] = []
+    for binding in reversed(bindings):
+        found.append(binding)
+        branch = binding.branch
+        if branch is None or (line is not None and branch[0] <= line <= branch[1]):
+            break
+    return found[::-1]
