@@ -38,7 +38,7 @@ class Limits:
         cpus: cores, fractions allowed.
         pids: processes and threads.
         disk: bytes that a trial may write.
-        shm: bytes of /dev/shm.
+        shm: bytes of /dev/shm, and as many of /tmp; both count as memory.
         log: bytes of printed text kept per trial.
         network: whether the container has a network at all.
     """
@@ -86,6 +86,14 @@ class EngineFacts:
     name: str
     root: str
     """Its data directory, on its own host."""
+    time: float = 0.0
+    """Its clock, as Unix time."""
+    cgroup: str = ""
+    """The version of control groups ("1", "2")."""
+    security: Sequence[str] = ()
+    """The protections that it gives to containers ("seccomp", "apparmor", "rootless")."""
+    warnings: Sequence[str] = ()
+    """What it warns of itself ("WARNING: No swap limit support")."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,16 +107,23 @@ class SandboxState:
     exit_code: int | None
     oom_killed: bool
     error: str = ""
+    """Why it ended badly: the engine's word, or the last lines on its standard error."""
 
 
 @dataclass(frozen=True, slots=True)
 class OutgoingFile:
-    """A file to put into a container: relative POSIX path, and its content or a local file."""
+    """A file to put into a container: its content or a local regular file.
+
+    A `path` that ends with a slash is a directory. Directories on the way to a file belong to
+    root and are made as needed; `owner` is the uid and gid of this entry alone.
+    """
 
     path: str
+    """Relative, with forward slashes."""
     content: bytes | None = None
     local: str | None = None
     mode: int = 0o644
+    owner: int = 0
 
 
 class Sandbox(Protocol):
@@ -124,7 +139,7 @@ class Sandbox(Protocol):
     id: str
 
     def put(self, directory: str, files: Iterator[OutgoingFile]) -> None:
-        """Writes files below `directory`, in the order given, owned by root and readable by all."""
+        """Writes files below `directory` (itself /pushtrain or below it), in the order given."""
 
     def start(self) -> None:
         """Starts the container."""
@@ -132,7 +147,9 @@ class Sandbox(Protocol):
     def follow(self) -> Iterator[bytes]:
         """The lines that the worker prints, from the very first, without their newline.
 
-        A line over 1 MiB is dropped. Ends when the container ends or is removed.
+        A line over 1 MiB is dropped. Ends when the container ends or is removed. Goes on after a
+        dropped connection without losing or repeating a line. A worker that prints without end
+        raises SandboxError.
         """
 
     def fetch(self, path: str, *, most: int) -> Iterator[tuple[str, BinaryIO]]:
@@ -160,7 +177,11 @@ class Engine(Protocol):
         """Version, address and size of the engine."""
 
     def launch(self, spec: SandboxSpec) -> Sandbox:
-        """Creates a hardened container (not started) with its own empty volume at /pushtrain."""
+        """Creates a hardened container (not started) with its own volume at /pushtrain.
+
+        The volume belongs to root and holds one empty directory, trials/, which belongs to the
+        trainer (uid and gid 1000, mode 0700): the only place on disk that training can write.
+        """
 
     def attach(self, container: str) -> Sandbox:
         """A handle on a container that exists, by id or name."""
