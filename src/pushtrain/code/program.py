@@ -28,6 +28,7 @@ class Program:
         files: the tree that it stands in.
         entry: the script that runs.
         modules: the entry first, then the local modules in the order of their import.
+        paths: the directories (relative to the root) that imports are looked up in.
     """
 
     def __init__(self, files: Files, entry: str) -> None:
@@ -40,7 +41,7 @@ class Program:
         self._modules: dict[str, Module] = {}
         self._missing: set[tuple[str, str]] = set()
         self._found: dict[tuple[str, str], Module] = {}
-        self._paths = [str(PurePosixPath(entry).parent), ".", "src"]
+        self.paths = [str(PurePosixPath(entry).parent), ".", "src"]
         self.entry = self._add(entry, "__main__", is_entry=True)
         self._follow()
         self._calls: dict[str, list[Call]] | None = None
@@ -144,7 +145,7 @@ class Program:
             if module.scope is None:
                 continue
             if module.is_entry:
-                self._paths += _path_changes(module.scope, self._paths[0])
+                self.paths += _path_changes(module.scope, self.paths[0])
             for target in _targets(module.scope):
                 for found in self._import(target, module):
                     if found.path not in seen:
@@ -155,7 +156,7 @@ class Program:
         """The local modules that `import target` runs: every package on the way, and the last."""
         dots = len(target) - len(target.lstrip("."))
         parts = [part for part in target.split(".") if part]
-        bases = self._paths
+        bases = self.paths
         if dots:
             base = PurePosixPath(origin.path).parent
             for _ in range(dots - 1):
@@ -187,7 +188,6 @@ class Program:
 def _targets(scope: Scope) -> Iterator[str]:
     """The names of all modules that the code of a module imports, in any of its scopes."""
     for inner in scope.everything():
-        yield from inner.stars
         for bindings in inner.bindings.values():
             for binding in bindings:
                 if binding.kind is not BindingKind.IMPORT:

@@ -43,6 +43,7 @@ class Binding:
         scope: for FUNCTION and CLASS, their own scope.
         branch: lines of the innermost branch that the binding stands in; None: always runs.
         loop: lines of the outermost loop around it.
+        guard: the `try` whose body or handlers it stands in.
     """
 
     kind: BindingKind
@@ -54,6 +55,7 @@ class Binding:
     scope: Scope | None = None
     branch: tuple[int, int] | None = None
     loop: tuple[int, int] | None = None
+    guard: ast.Try | ast.TryStar | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -64,10 +66,9 @@ class Scope:
         module: where it stands.
         node: its syntax tree.
         parent: the scope around it.
-        bindings: name -> its bindings, in source order.
+        bindings: name -> its bindings, in source order; "*" -> the star imports.
         attributes: (base name, attribute) -> bindings by assignment to `base.attribute`; in a
             class, the base is empty and stands for `self`.
-        stars: modules whose names are all imported here.
         inner: the scopes directly inside, by their nodes.
         returns: what a function gives back (returned or yielded).
         mentions: names and attributes that its own code uses.
@@ -79,12 +80,16 @@ class Scope:
     parent: Scope | None
     bindings: dict[str, list[Binding]] = field(default_factory=dict)
     attributes: dict[tuple[str, str], list[Binding]] = field(default_factory=dict)
-    stars: list[str] = field(default_factory=list)
     foreign: set[str] = field(default_factory=set)
     inner: dict[ast.AST, Scope] = field(default_factory=dict)
     returns: list[ast.expr] = field(default_factory=list)
     mentions: set[str] = field(default_factory=set)
     calls: list[ast.Call] = field(default_factory=list)
+
+    @property
+    def stars(self) -> list[str]:
+        """The modules whose names are all imported here."""
+        return [binding.target for binding in self.bindings.get("*", ())]
 
     @property
     def name(self) -> str:

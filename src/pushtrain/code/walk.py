@@ -32,12 +32,14 @@ class _Walk:
     Attributes:
         branch: lines of the innermost branch under way; None where the code always runs.
         loop: lines of the outermost loop under way.
+        guard: the innermost `try` under way.
     """
 
     def __init__(self, scope: Scope) -> None:
         self.scope = scope
         self.branch: _Lines = None
         self.loop: _Lines = None
+        self.guard: ast.Try | ast.TryStar | None = None
 
     # --- statements ----------------------------------------------------------------------------
 
@@ -140,10 +142,8 @@ class _Walk:
         base = "." * node.level + (node.module or "")
         joint = "" if base.endswith(".") else "."
         for alias in node.names:
-            if alias.name == "*":
-                self.scope.stars.append(base)
-                continue
-            binding = self.binding(BindingKind.IMPORT, node, target=base + joint + alias.name)
+            target = base if alias.name == "*" else base + joint + alias.name
+            binding = self.binding(BindingKind.IMPORT, node, target=target)
             self.bind(alias.asname or alias.name, binding)
 
     def condition(self, node: ast.If) -> None:
@@ -173,6 +173,7 @@ class _Walk:
         self.block(node.orelse)
 
     def attempt(self, node: ast.Try | ast.TryStar) -> None:
+        before, self.guard = self.guard, node
         self.branching(node.body)
         for handler in node.handlers:
             if handler.type is not None:
@@ -180,6 +181,7 @@ class _Walk:
             if handler.name:
                 self.bind(handler.name, self.binding(BindingKind.OPAQUE, handler))
             self.branching(handler.body)
+        self.guard = before
         self.block(node.orelse)
         self.block(node.finalbody)
 
@@ -216,7 +218,8 @@ class _Walk:
         target: str = "",
         scope: Scope | None = None,
     ) -> Binding:
-        return Binding(kind, self.scope, node, value, path, target, scope, self.branch, self.loop)
+        where = (self.branch, self.loop, self.guard)
+        return Binding(kind, self.scope, node, value, path, target, scope, *where)
 
     def bind(self, name: str, binding: Binding) -> None:
         scope = self.scope

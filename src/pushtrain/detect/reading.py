@@ -1,0 +1,47 @@
+"""One entry script, read: its program, the facts in it, and what it trains."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pushtrain.code import Files, Program
+from pushtrain.detect.facts import Facts, Finding
+from pushtrain.detect.frameworks import FINDERS
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a program does when it is run from `entry`.
+
+    Attributes:
+        entry: the script, as a POSIX path relative to the tree's root.
+        program: the script and the local modules that it imports.
+        facts: the calls in it that can run.
+        finding: what it trains; None when it trains nothing.
+        idle: what it would train if something called it.
+    """
+
+    entry: str
+    program: Program
+    facts: Facts
+    finding: Finding | None
+    idle: Finding | None
+
+
+def read(files: Files, entry: str) -> Reading:
+    """Reads the program that starts at `entry`.
+
+    Raises:
+        SourceError: the entry is not a readable file of the tree.
+    """
+    program = Program(files, entry)
+    facts = Facts(program, program.reached())
+    finding = _best(facts)
+    idle = None if finding else _best(Facts(program, frozenset(program.scopes())))
+    return Reading(entry, program, facts, finding, idle)
+
+
+def _best(facts: Facts) -> Finding | None:
+    """The finding of the framework that trains the main model."""
+    found = [finding for find in FINDERS if (finding := find(facts)) is not None]
+    return min(found, key=lambda finding: finding.rank, default=None)
