@@ -54,6 +54,7 @@ class Evaluator:
             ast.Starred: self._inner,
             ast.Await: self._inner,
             ast.UnaryOp: self._signed,
+            ast.BinOp: self._joined,
             ast.Constant: self._literal,
             ast.List: self._literal,
             ast.Tuple: self._literal,
@@ -93,6 +94,17 @@ class Evaluator:
         node = expr.node
         if isinstance(node, ast.UnaryOp) and isinstance(node.operand, ast.Constant):
             yield Literal(expr)
+
+    def _joined(self, expr: Expr) -> Iterator[Value]:
+        """`[a] + [b]`: the elements of both."""
+        node = expr.node
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+            for side in (node.left, node.right):
+                for value in self.values(expr.at(side)):
+                    if isinstance(value, Literal) and isinstance(
+                        value.expr.node, ast.List | ast.Tuple
+                    ):
+                        yield value
 
     def _choice(self, expr: Expr) -> Iterator[Value]:
         node = expr.node

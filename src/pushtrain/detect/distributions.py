@@ -33,12 +33,11 @@ class Needs:
 def needs(facts: Facts) -> Needs:
     """The distributions that code that can run needs, the framework's own backend aside."""
     tables = data.load("distributions.toml")
-    own = frozenset(tables["own"]["names"])
     found: dict[str, Evidence] = {}
     missing: dict[str, None] = {}
     for name, evidence in _imports(facts):
         top = name.partition(".")[0]
-        if top in own:
+        if is_own(top):
             missing.setdefault(top)
         else:
             found.setdefault(distribution(name), evidence)
@@ -60,6 +59,18 @@ def distribution(name: str) -> str:
         if found is not None:
             return found
     return parts[0]
+
+
+def is_own(top: str) -> bool:
+    """Whether an unknown module is surely the project's own, by the words in its name.
+
+    Installing what happens to have that name on PyPI would be worse than a clear ImportError.
+    """
+    tables = data.load("distributions.toml")
+    words = [word.strip("0123456789") for word in top.lower().split("_")]
+    if top in tables["distributions"] or words[0] in tables["own"]["packages"]:
+        return False
+    return not set(tables["own"]["words"]).isdisjoint(words)
 
 
 def _imports(facts: Facts) -> Iterator[tuple[str, Evidence]]:

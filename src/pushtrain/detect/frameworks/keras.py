@@ -26,15 +26,20 @@ _constructs = data.matcher(_TRAINING["constructs"])
 _is_other_model = data.matcher(["sklearn.**"])
 _WITHOUT_QUESTION = frozenset({"autoencoder", "vae", "gan", "rl"})
 RANK = 10
+RANK_OF_LOOPS = 3
+"""Before PyTorch and JAX, whose own code steps the Keras model."""
 
 
 def find(facts: Facts) -> Finding | None:
     """What Keras trains in the program; None when it trains nothing."""
     trainings = tuple(_trainings(facts))
+    runs_on, runs_why, warnings = backend(facts)
+    rank = RANK
+    if not trainings:
+        rank, trainings = RANK_OF_LOOPS, tuple(_loops(facts, runs_on))
     if not trainings:
         return None
     kind, why = family(facts, [use for use, _ in trainings])
-    runs_on, runs_why, warnings = backend(facts)
     task, task_why = (Task.OTHER, ()) if kind in _WITHOUT_QUESTION else _task(facts)
     first, what = trainings[0]
     return Finding(
@@ -42,7 +47,7 @@ def find(facts: Facts) -> Finding | None:
         family=kind,
         task=task,
         evidence=(first.evidence(f"trains: {what}"), *why, *runs_why, *task_why),
-        rank=RANK,
+        rank=rank,
         backend=runs_on,
         needs=("keras", runs_on),
         warnings=warnings,
@@ -63,6 +68,13 @@ def _trainings(facts: Facts) -> Iterator[tuple[Use, str]]:
         else:
             if not use.names and use.call.method in _METHODS and _looks_like_fit(facts, use):
                 yield use, f"{use.call.method} with Keras' arguments"
+
+
+def _loops(facts: Facts, runs_on: str) -> Iterator[tuple[Use, str]]:
+    """The calls that step a Keras model with the means of PyTorch or JAX."""
+    loops = data.matcher(_TRAINING["loops"].get(runs_on, ()))
+    if facts.first(_constructs) is not None:
+        yield from facts.calls(loops)
 
 
 def _is_handed_a_model(facts: Facts, use: Use) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Sequence
 
-from pushtrain.code import Expr
+from pushtrain.code import Expr, Scope
 from pushtrain.detect import data
 from pushtrain.detect.facts import Facts, Use
 from pushtrain.entities import Evidence
@@ -16,7 +16,9 @@ _IS = {
     for kind, patterns in _FAMILIES.items()
     if isinstance(patterns, list)
 }
-_HUB = ("tensorflow_hub.KerasLayer", "tensorflow_hub.load", "tensorflow_hub.Module")
+_HUB = ("tensorflow_hub.KerasLayer", "tensorflow_hub.Module")
+
+_PATCHING = 3
 
 _Rule = Callable[[Facts, Sequence[Use]], Evidence | None]
 
@@ -48,31 +50,42 @@ def _uses(kind: str) -> _Rule:
 def _adversaries(facts: Facts, trainings: Sequence[Use]) -> Evidence | None:
     """Two networks trained against each other: two things are stepped, one is fed noise."""
     stepping = [use for use in trainings if use.call.method not in {"fit", "fit_generator"}]
-    stepped = {ast.unparse(use.call.receiver.node) for use in stepping if use.call.receiver}
+    stepped = {
+        ast.unparse(use.call.receiver.node)
+        for use in stepping
+        if use.call.receiver is not None and use.call.method != "backward"
+    }
     if len(stepped) < 2:
         return None
-    is_named = any("discriminator" in name.lower() for name in facts.mentions)
-    if not is_named and facts.first(_IS["noise"]) is None:
+    by_batch = all(use.call.method == "train_on_batch" for use in stepping)
+    is_fed_noise = by_batch and facts.first(_IS["noise"]) is not None
+    words = _FAMILIES["words"]["gan"]
+    if not is_fed_noise and not any(w in name.lower() for name in facts.mentions for w in words):
         return None
     return stepping[1].evidence(f"two networks are trained in turn: {', '.join(sorted(stepped))}")
 
 
 def _latent(facts: Facts, _: Sequence[Use]) -> Evidence | None:
     """A latent space that is sampled (noise scaled by an exponential) or quantized."""
-    sampled: dict[object, set[str]] = {}
+    sampled: dict[Scope, set[str]] = {}
     for use in facts.uses:
-        for kind in ("noise", "exponential", "quantizing", "nearest"):
+        for kind in ("gaussian", "exponential", "quantizing", "nearest"):
             if any(_IS[kind](name) and not name.startswith("numpy.") for name in use.names):
                 scope = use.call.scope
-                where = scope.owner or scope
-                sampled.setdefault(where, set()).add(kind)
-                inside = sampled[where]
-                is_module = scope.parent is None
-                if not is_module and (
-                    {"noise", "exponential"} <= inside or {"quantizing", "nearest"} <= inside
+                inside = sampled.setdefault(scope, set())
+                inside.add(kind)
+                if _is_part_of_a_model(facts, scope) and (
+                    {"gaussian", "exponential"} <= inside or {"quantizing", "nearest"} <= inside
                 ):
                     return use.evidence("a latent space is sampled or quantized")
     return None
+
+
+def _is_part_of_a_model(facts: Facts, scope: Scope) -> bool:
+    """Whether a scope is a function on its own or a method of a Keras class."""
+    if scope.owner is None:
+        return scope.parent is not None
+    return any(name.startswith("keras.") for name in facts.inherited(scope.owner))
 
 
 def _attention(facts: Facts, trainings: Sequence[Use]) -> Evidence | None:
@@ -86,6 +99,38 @@ def _attention(facts: Facts, trainings: Sequence[Use]) -> Evidence | None:
     return found
 
 
+def _own_attention(facts: Facts, _: Sequence[Use]) -> Evidence | None:
+    """Attention written out in a layer of its own: the softmax of a matrix product.
+
+    A few convolutions may cut the input into patches; a network of them is a convolutional one.
+    """
+    if len(list(facts.calls(_IS["convolutional"]))) > _PATCHING:
+        return None
+    for use, _name in facts.calls(_IS["softmax"]):
+        scope, arguments = use.call.scope, use.call.node.args
+        if scope.owner is None or not arguments or not _is_part_of_a_model(facts, scope):
+            continue
+        if _is_product(Expr(scope, arguments[0])):
+            return use.evidence("attention: the softmax of a matrix product")
+    return None
+
+
+def _is_product(expr: Expr, depth: int = 0) -> bool:
+    """Whether an expression is computed by a matrix product, through a few names."""
+    for node in ast.walk(expr.node):
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.MatMult):
+            return True
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            if node.func.attr in _FAMILIES["words"]["product"]:
+                return True
+        elif isinstance(node, ast.Name) and depth < 3:
+            for binding in expr.scope.bindings.get(node.id, ()):
+                if binding.value is not None and binding.home is expr.scope:
+                    if _is_product(expr.at(binding.value), depth + 1):
+                        return True
+    return False
+
+
 def _hub(facts: Facts, *, is_transformer: bool) -> Evidence | None:
     """A model from TensorFlow Hub, told by its address."""
     for use, _ in facts.calls(lambda name: name in _HUB):
@@ -95,7 +140,7 @@ def _hub(facts: Facts, *, is_transformer: bool) -> Evidence | None:
             for literal in (facts.program.literals(given) if given else ())
             if isinstance(literal.node, ast.Constant)
         )
-        if any(word in address for word in _FAMILIES["names"]["transformer"]) is is_transformer:
+        if any(word in address for word in _FAMILIES["words"]["transformer"]) is is_transformer:
             return use.evidence(f"a model from the hub: {address or 'unknown'}")
     return None
 
@@ -154,7 +199,8 @@ def _pretrained(facts: Facts, _: Sequence[Use]) -> Evidence | None:
 def _factors(facts: Facts, _: Sequence[Use]) -> Evidence | None:
     """Embeddings that meet in a product, with no layer of neurons on top."""
     embeddings = list(facts.calls(_IS["embedding"]))
-    if len(embeddings) < 2 or facts.first(_IS["dot"]) is None:
+    products = _IS["dot"] if len(embeddings) > 1 else _IS["dot_layer"]
+    if not embeddings or facts.first(products) is None:
         return None
     if facts.first(lambda name: name == "keras.layers.Dense") is not None:
         return None
@@ -171,11 +217,14 @@ def _either(*rules: _Rule) -> _Rule:
 _RULES: tuple[tuple[str, _Rule], ...] = (
     ("rl", _uses("environments")),
     ("gan", _adversaries),
+    ("boosting", _uses("trees")),
+    ("cnn", _uses("diffusion")),
     ("vae", _latent),
     ("gnn", _uses("graph")),
     ("transformer", _attention),
     ("autoencoder", _reconstruction),
     ("rnn", _uses("recurrent")),
+    ("transformer", _own_attention),
     ("cnn", _either(_uses("convolutional"), _pretrained)),
     ("embedding", _factors),
     ("mlp", _either(_uses("dense"), _uses("embedding"))),

@@ -54,7 +54,8 @@ def _estimators(facts: Facts, use: Use) -> Iterator[tuple[str, tuple[str, ...]]]
     """What a call trains, if it does: the called name, and the estimators in what it trains."""
     for name in use.names:
         if _validates(name):
-            yield name, facts.made(use.call.argument("estimator", 0))
+            given = facts.made(use.call.argument("estimator", 0))
+            yield from [(name, given)] if given else _unknown(facts)
             return
         if _is_function(name):
             yield name, (name,)
@@ -95,8 +96,8 @@ def _family(models: list[tuple[Use, str, str]]) -> tuple[str, tuple[Evidence, ..
         if "dummy" not in found[2]:
             chosen.setdefault(found[2], found)
     counts = Counter(kind for _, kind, _ in chosen.values())
-    for kind in ("boosting", "clustering", "mlp"):
-        if counts[kind] and counts[kind] * 2 >= sum(counts.values()):
+    for kind, share in (("boosting", 0.5), ("clustering", 0.5), ("mlp", 0.51)):
+        if counts[kind] and counts[kind] >= share * sum(counts.values()):
             use, _, name = next(found for found in chosen.values() if found[1] == kind)
             return kind, (use.evidence(f"{kind}: {name}"),)
     use, _, name = next(iter(chosen.values()), models[0])
