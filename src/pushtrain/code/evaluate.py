@@ -9,11 +9,13 @@ from __future__ import annotations
 import ast
 import builtins
 from collections.abc import Callable, Iterable, Iterator
-from typing import Protocol
+from typing import Any, Protocol
 
+from pushtrain.code.containers import items
 from pushtrain.code.names import canonical, exported
 from pushtrain.code.scopes import Binding, BindingKind, Call, Expr, Module, Scope
 from pushtrain.code.values import External, Literal, Local, Made, ModuleValue, Object, Value
+from pushtrain.code.visibility import visible
 
 Values = tuple[Value, ...]
 
@@ -43,7 +45,7 @@ class Evaluator:
         self._around = surroundings
         self._known: dict[tuple[Scope, ast.AST], Values] = {}
         self._under_way: set[tuple[Scope, ast.AST]] = set()
-        self._kinds: dict[type[ast.expr], Callable[[Expr], Iterator[Value]]] = {
+        self._kinds: dict[type[ast.expr], Callable[[Expr, Any], Iterator[Value]]] = {
             ast.Name: self._name,
             ast.Attribute: self._attribute,
             ast.Call: self._call,
@@ -76,7 +78,7 @@ class Evaluator:
             return ()
         self._under_way.add(key)
         try:
-            found = tuple(dict.fromkeys(follow(expr)))[:_MOST]
+            found = tuple(dict.fromkeys(follow(expr, expr.node)))[:_MOST]
         finally:
             self._under_way.discard(key)
         self._known[key] = found
@@ -84,21 +86,19 @@ class Evaluator:
 
     # --- one kind of expression each -----------------------------------------------------------
 
-    def _literal(self, expr: Expr) -> Iterator[Value]:
+    def _literal(self, expr: Expr, _: ast.expr) -> Iterator[Value]:
         yield Literal(expr)
 
-    def _inner(self, expr: Expr) -> Iterator[Value]:
-        yield from self.values(expr.at(expr.node.value))  # type: ignore[attr-defined]
+    def _inner(self, expr: Expr, node: ast.NamedExpr | ast.Starred | ast.Await) -> Iterator[Value]:
+        yield from self.values(expr.at(node.value))
 
-    def _signed(self, expr: Expr) -> Iterator[Value]:
-        node = expr.node
-        if isinstance(node, ast.UnaryOp) and isinstance(node.operand, ast.Constant):
+    def _signed(self, expr: Expr, node: ast.UnaryOp) -> Iterator[Value]:
+        if isinstance(node.operand, ast.Constant):
             yield Literal(expr)
 
-    def _joined(self, expr: Expr) -> Iterator[Value]:
+    def _joined(self, expr: Expr, node: ast.BinOp) -> Iterator[Value]:
         """`[a] + [b]`: the elements of both."""
-        node = expr.node
-        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+        if isinstance(node.op, ast.Add):
             for side in (node.left, node.right):
                 for value in self.values(expr.at(side)):
                     if isinstance(value, Literal) and isinstance(
@@ -106,26 +106,24 @@ class Evaluator:
                     ):
                         yield value
 
-    def _choice(self, expr: Expr) -> Iterator[Value]:
-        node = expr.node
-        parts = node.values if isinstance(node, ast.BoolOp) else [node.body, node.orelse]  # type: ignore[attr-defined]
+    def _choice(self, expr: Expr, node: ast.BoolOp | ast.IfExp) -> Iterator[Value]:
+        parts = node.values if isinstance(node, ast.BoolOp) else [node.body, node.orelse]
         for part in parts:
             yield from self.values(expr.at(part))
 
-    def _lambda(self, expr: Expr) -> Iterator[Value]:
-        scope = expr.scope.inner.get(expr.node)
+    def _lambda(self, expr: Expr, node: ast.Lambda) -> Iterator[Value]:
+        scope = expr.scope.inner.get(node)
         if scope is not None:
             yield Local(scope)
 
-    def _name(self, expr: Expr) -> Iterator[Value]:
-        assert isinstance(expr.node, ast.Name)
-        name = expr.node.id
+    def _name(self, expr: Expr, node: ast.Name) -> Iterator[Value]:
+        name = node.id
         scope: Scope | None = expr.scope
         while scope is not None:
             bindings = scope.bindings.get(name)
             if bindings and (scope is expr.scope or not scope.is_class):
-                use = expr.node if scope is expr.scope else None
-                for binding in _visible(bindings, use):
+                use = node if scope is expr.scope else None
+                for binding in visible(bindings, use):
                     yield from self._binding(binding)
                 return
             scope = scope.parent
@@ -152,13 +150,11 @@ class Evaluator:
         for star in unknown:
             yield External(canonical(f"{star}.{name}"))
 
-    def _attribute(self, expr: Expr) -> Iterator[Value]:
-        node = expr.node
-        assert isinstance(node, ast.Attribute)
+    def _attribute(self, expr: Expr, node: ast.Attribute) -> Iterator[Value]:
         if isinstance(node.value, ast.Name):
             assigned = expr.scope.attributes.get((node.value.id, node.attr))
             if assigned:
-                for binding in _visible(assigned, node):
+                for binding in visible(assigned, node):
                     yield from self._binding(binding)
                 return
         if isinstance(node.value, ast.Name) and node.value.id == expr.scope.receiver:
@@ -204,9 +200,7 @@ class Evaluator:
             value for base in scope.node.bases for value in self.values(Expr(scope.parent, base))
         )
 
-    def _call(self, expr: Expr) -> Iterator[Value]:
-        node = expr.node
-        assert isinstance(node, ast.Call)
+    def _call(self, expr: Expr, node: ast.Call) -> Iterator[Value]:
         for function in self.values(expr.at(node.func)):
             if isinstance(function, External):
                 if function.name in _PASSING and node.args:
@@ -228,9 +222,7 @@ class Evaluator:
             if isinstance(base, External):
                 yield Made(f"{base.name}.__call__", expr)
 
-    def _subscript(self, expr: Expr) -> Iterator[Value]:
-        node = expr.node
-        assert isinstance(node, ast.Subscript)
+    def _subscript(self, expr: Expr, node: ast.Subscript) -> Iterator[Value]:
         index = node.slice.value if isinstance(node.slice, ast.Constant) else None
         for value in self.values(expr.at(node.value)):
             if isinstance(value, Literal):
@@ -277,7 +269,7 @@ class Evaluator:
         found: list[Value] = []
         bindings = scope.bindings.get(name)
         if bindings:
-            for binding in _visible(bindings, None):
+            for binding in visible(bindings, None):
                 key = (scope, binding.node)
                 if key in self._under_way:
                     continue
@@ -293,17 +285,9 @@ class Evaluator:
         return tuple(found)
 
     def _parameter(self, binding: Binding) -> Iterator[Value]:
-        """What callers give, and the default."""
-        assert isinstance(binding.node, ast.arg)
-        name = binding.node.arg
-        function = next(
-            (
-                scope
-                for scope in binding.home.inner.values()
-                if any(b is binding for b in scope.bindings.get(name, ()))
-            ),
-            None,
-        )
+        """What callers give, and the default where one of them gives nothing."""
+        name = getattr(binding.node, "arg", "")
+        function = _function_of(binding, name)
         if function is None:
             return
         given_everywhere = True
@@ -347,13 +331,13 @@ class Evaluator:
             return
         for value in self.values(expr):
             if isinstance(value, Literal):
-                for item in _items(value.expr, path[0]):
+                for item in items(value.expr, path[0]):
                     yield from self._along(item, path[1:])
             elif isinstance(value, Made):
                 yield Made(f"{value.name}.{path[0]}", value.by)
 
     def _item(self, expr: Expr, index: object) -> Iterator[Value]:
-        for item in _items(expr, index):
+        for item in items(expr, index):
             yield from self.values(item)
 
     def _element(self, expr: Expr, path: tuple[int | None, ...]) -> Iterator[Value]:
@@ -380,64 +364,13 @@ class Evaluator:
     def _elements(self, expr: Expr, path: tuple[int | None, ...]) -> Iterator[Value]:
         for value in self.values(expr):
             if isinstance(value, Literal):
-                for item in _items(value.expr, None):
+                for item in items(value.expr, None):
                     yield from self._along(item, path)
 
 
-def _items(expr: Expr, index: object) -> Iterator[Expr]:
-    """The items of a literal container: the one at `index`, or all when that is not known."""
-    node = expr.node
-    if isinstance(node, ast.Dict):
-        for key, value in zip(node.keys, node.values, strict=True):
-            fits = index is None or not isinstance(key, ast.Constant) or key.value == index
-            if fits:
-                yield expr.at(value)
-    elif isinstance(node, ast.List | ast.Tuple | ast.Set):
-        if isinstance(index, int) and not any(isinstance(e, ast.Starred) for e in node.elts):
-            if -len(node.elts) <= index < len(node.elts):
-                yield expr.at(node.elts[index])
-        else:
-            yield from (expr.at(element) for element in node.elts)
-    elif isinstance(node, ast.ListComp | ast.GeneratorExp):
-        inner = expr.scope.inner.get(node)
-        if inner is not None:
-            yield Expr(inner, node.elt)
-
-
-def _visible(bindings: list[Binding], use: ast.expr | None) -> list[Binding]:
-    """The bindings that a use in the same scope can see; all of them for uses elsewhere."""
-    if use is None:
-        return _last(bindings, None)
-    line = use.lineno
-    before = [b for b in bindings if _starts_before(b, use)]
-    if not before:
-        return bindings
-    later = [
-        b
-        for b in bindings
-        if b.loop and b.loop[0] <= line <= b.loop[1] and not _starts_before(b, use)
-    ]
-    return [*_last(before, line), *later]
-
-
-def _starts_before(binding: Binding, use: ast.expr) -> bool:
-    node = binding.node
-    if isinstance(node, ast.arg):
-        return True
-    end = (getattr(node, "end_lineno", 0) or 0, getattr(node, "end_col_offset", 0) or 0)
-    if isinstance(node, ast.With | ast.AsyncWith | ast.ExceptHandler | ast.ClassDef):
-        end = (getattr(node, "lineno", 0), 10_000)
-    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.NamedExpr):
-        end = (node.lineno, 0)
-    return end <= (use.lineno, use.col_offset)
-
-
-def _last(bindings: list[Binding], line: int | None) -> list[Binding]:
-    """The bindings back to the latest one that is sure to have run."""
-    found: list[Binding] = []
-    for binding in reversed(bindings):
-        found.append(binding)
-        branch = binding.branch
-        if branch is None or (line is not None and branch[0] <= line <= branch[1]):
-            break
-    return found[::-1]
+def _function_of(binding: Binding, name: str) -> Scope | None:
+    """The function that a parameter belongs to."""
+    for scope in binding.home.inner.values():
+        if binding in scope.bindings.get(name, ()):
+            return scope
+    return None

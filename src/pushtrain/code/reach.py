@@ -55,9 +55,11 @@ def reached(program: Program) -> frozenset[Scope]:
         if name in known:
             return
         known.add(name)
-        for scope in named.get(name, ()):
-            if scope.owner is None or scope.owner in open_classes:
-                waiting.append(scope)
+        waiting.extend(
+            scope
+            for scope in named.get(name, ())
+            if scope.owner is None or scope.owner in open_classes
+        )
 
     while waiting:
         scope = waiting.pop()

@@ -105,6 +105,5 @@ def _by_statement(lines: list[str]) -> ast.Module | None:
             tree = parse("\n".join(lines[start:end]))
         except SyntaxError:
             continue
-        for statement in tree.body:
-            body.append(ast.increment_lineno(statement, start))
+        body.extend(ast.increment_lineno(statement, start) for statement in tree.body)
     return ast.Module(body=body, type_ignores=[]) if body else None

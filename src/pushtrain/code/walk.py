@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from pushtrain.code.scopes import Binding, BindingKind, Module, Scope
 
@@ -57,41 +58,25 @@ class _Walk:
         self.branch = before
 
     def statement(self, node: ast.stmt) -> None:
-        if isinstance(node, ast.Expr):
-            self.expression(node.value)
-        elif isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign):
-            self.assignment(node)
-        elif isinstance(node, ast.Import):
-            self.imports(node)
-        elif isinstance(node, ast.ImportFrom):
-            self.imports_from(node)
-        elif isinstance(node, _Function):
-            self.function(node)
-        elif isinstance(node, ast.ClassDef):
-            self.definition(node)
-        elif isinstance(node, ast.If):
-            self.condition(node)
-        elif isinstance(node, ast.For | ast.AsyncFor | ast.While):
-            self.repetition(node)
-        elif isinstance(node, ast.Try | ast.TryStar):
-            self.attempt(node)
-        elif isinstance(node, ast.With | ast.AsyncWith):
-            for item in node.items:
-                self.expression(item.context_expr)
-                if item.optional_vars is not None:
-                    self.target(item.optional_vars, item.context_expr, node)
-            self.block(node.body)
-        elif isinstance(node, ast.Match):
-            self.expression(node.subject)
-            for case in node.cases:
-                self.branching(case.body)
-        elif isinstance(node, ast.Global | ast.Nonlocal):
-            self.scope.foreign.update(node.names)
-        else:
-            self.plain(node)
+        _STATEMENTS.get(type(node), _Walk.plain)(self, node)
+
+    def within(self, node: ast.With | ast.AsyncWith) -> None:
+        for item in node.items:
+            self.expression(item.context_expr)
+            if item.optional_vars is not None:
+                self.target(item.optional_vars, item.context_expr, node)
+        self.block(node.body)
+
+    def match(self, node: ast.Match) -> None:
+        self.expression(node.subject)
+        for case in node.cases:
+            self.branching(case.body)
+
+    def foreign(self, node: ast.Global | ast.Nonlocal) -> None:
+        self.scope.foreign.update(node.names)
 
     def plain(self, node: ast.stmt) -> None:
-        """A statement that binds nothing (return, raise, assert, del)."""
+        """A statement that binds nothing (an expression, return, raise, assert, del)."""
         if isinstance(node, ast.Return) and node.value is not None:
             self.scope.returns.append(node.value)
         for child in ast.iter_child_nodes(node):
@@ -282,6 +267,30 @@ class _Walk:
         results = [node.key, node.value] if isinstance(node, ast.DictComp) else [node.elt]
         for result in results:
             walk.expression(result)
+
+
+_STATEMENTS: dict[type[ast.stmt], Callable[[_Walk, Any], None]] = {
+    ast.Assign: _Walk.assignment,
+    ast.AnnAssign: _Walk.assignment,
+    ast.AugAssign: _Walk.assignment,
+    ast.Import: _Walk.imports,
+    ast.ImportFrom: _Walk.imports_from,
+    ast.FunctionDef: _Walk.function,
+    ast.AsyncFunctionDef: _Walk.function,
+    ast.ClassDef: _Walk.definition,
+    ast.If: _Walk.condition,
+    ast.For: _Walk.repetition,
+    ast.AsyncFor: _Walk.repetition,
+    ast.While: _Walk.repetition,
+    ast.Try: _Walk.attempt,
+    ast.TryStar: _Walk.attempt,
+    ast.With: _Walk.within,
+    ast.AsyncWith: _Walk.within,
+    ast.Match: _Walk.match,
+    ast.Global: _Walk.foreign,
+    ast.Nonlocal: _Walk.foreign,
+}
+"""How each kind of statement is walked; all others are plain."""
 
 
 def _parameters(scope: Scope, arguments: ast.arguments) -> None:

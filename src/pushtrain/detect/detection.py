@@ -27,7 +27,8 @@ def detect(path: Path, settings: TrainSettings | None = None) -> Detection:
     """
     settings = settings or TrainSettings()
     if path.is_file():
-        reading, reason = read(Files(path.parent), path.name), "the script that was given"
+        script = path.resolve()
+        reading, reason = read(Files(script.parent), script.name), "the script that was given"
     elif path.is_dir():
         reading, reason = choose(Files(path), settings.entry)
     else:

@@ -124,10 +124,13 @@ def _is_product(expr: Expr, depth: int = 0) -> bool:
             if node.func.attr in _FAMILIES["words"]["product"]:
                 return True
         elif isinstance(node, ast.Name) and depth < 3:
-            for binding in expr.scope.bindings.get(node.id, ()):
-                if binding.value is not None and binding.home is expr.scope:
-                    if _is_product(expr.at(binding.value), depth + 1):
-                        return True
+            values = [
+                binding.value
+                for binding in expr.scope.bindings.get(node.id, ())
+                if binding.value is not None and binding.home is expr.scope
+            ]
+            if any(_is_product(expr.at(value), depth + 1) for value in values):
+                return True
     return False
 
 

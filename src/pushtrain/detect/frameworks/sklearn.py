@@ -69,8 +69,8 @@ def _estimators(facts: Facts, use: Use) -> Iterator[tuple[str, tuple[str, ...]]]
         and use.call.method in _METHODS
         and not facts.program.values(use.call.function)
     ):
-        given = {keyword.arg for keyword in use.call.node.keywords}
-        if not given - {"X", "y", "sample_weight"}:
+        keywords = {keyword.arg for keyword in use.call.node.keywords}
+        if keywords <= {"X", "y", "sample_weight"}:
             yield from _unknown(facts)
 
 
