@@ -22,6 +22,7 @@ Values = tuple[Value, ...]
 _DEEPEST = 60
 _MOST = 32
 _BUILTINS = frozenset(dir(builtins))
+_PARSED = (".parse_args", ".parse_known_args", ".parse_known_args.0")
 _PASSING = frozenset({"builtins.list", "builtins.tuple", "builtins.iter", "builtins.reversed"})
 
 
@@ -169,7 +170,7 @@ class Evaluator:
         if isinstance(value, External):
             yield External(canonical(f"{value.name}.{name}"))
         elif isinstance(value, Made):
-            if value.name.endswith((".parse_args", ".parse_known_args", "parse_args.0")):
+            if value.name.endswith(_PARSED):
                 for default in self._around.arguments(name):
                     yield from self.values(default)
                 return

@@ -49,34 +49,30 @@ def reached(program: Program) -> frozenset[Scope]:
                 named[scope.name].append(scope)
     found: set[Scope] = set()
     known: set[str] = set()
-    open_classes: set[Scope] = set()
+    in_use: set[Scope] = set()
 
     def mention(name: str) -> None:
-        if name in known:
-            return
         known.add(name)
-        waiting.extend(
-            scope
-            for scope in named.get(name, ())
-            if scope.owner is None or scope.owner in open_classes
-        )
+        for scope in named.get(name, ()):
+            if scope.is_class and scope not in in_use:
+                in_use.add(scope)
+                waiting.extend(_methods(program, scope, known))
+            elif scope.is_function and (scope.owner is None or scope.owner in in_use):
+                waiting.append(scope)
 
     while waiting:
         scope = waiting.pop()
         if scope in found:
             continue
         found.add(scope)
-        if scope.is_class:
-            open_classes.add(scope)
-            waiting.extend(_methods(program, scope, known))
-        for name in scope.mentions | _imported_names(scope):
+        for name in (scope.mentions | _imported_names(scope)) - known:
             mention(name)
         if scope.mentions & _BY_STRING and scope.module.scope is not None:
             waiting.extend(scope.module.scope.everything())
         waiting.extend(
             inner
             for inner in scope.inner.values()
-            if not inner.name or (inner.is_function and _is_handed_over(program, inner))
+            if not inner.name or inner.is_class or _is_handed_over(program, inner)
         )
     return frozenset(found)
 

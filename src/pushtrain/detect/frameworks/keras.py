@@ -25,6 +25,7 @@ _wraps = data.matcher(_TRAINING["wrappers"])
 _constructs = data.matcher(_TRAINING["constructs"])
 _is_other_model = data.matcher(["sklearn.**"])
 _WITHOUT_QUESTION = frozenset({"autoencoder", "vae", "gan", "rl"})
+_KNOWN_PACKAGES = ("keras.", "sklearn.", "torch.", "builtins.")
 RANK = 10
 RANK_OF_LOOPS = 3
 """Before PyTorch and JAX, whose own code steps the Keras model."""
@@ -66,7 +67,7 @@ def _trainings(facts: Facts) -> Iterator[tuple[Use, str]]:
                 yield use, f"{name} of a Keras model"
                 break
         else:
-            if not use.names and use.call.method in _METHODS and _looks_like_fit(facts, use):
+            if use.call.method in _METHODS and _looks_like_fit(facts, use):
                 yield use, f"{use.call.method} with Keras' arguments"
 
 
@@ -88,11 +89,15 @@ def _is_handed_a_model(facts: Facts, use: Use) -> bool:
 
 def _looks_like_fit(facts: Facts, use: Use) -> bool:
     """Whether a `fit` of something unknown can only be Keras'."""
-    if facts.program.values(use.call.function):
+    if any(not isinstance(value, External) for value in facts.program.values(use.call.function)):
         return False  # a function of this program
+    if any(name.startswith(_KNOWN_PACKAGES) for name in use.names):
+        return False
     given = {keyword.arg for keyword in use.call.node.keywords}
     if given & _KEYWORDS:
         return facts.first(lambda name: name.startswith("keras.")) is not None
+    if use.names:
+        return False
     return facts.first(_constructs) is not None and facts.first(_is_other_model) is None
 
 
