@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import ast
 import builtins
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Protocol
+from collections.abc import Callable, Iterator
+from typing import Any
 
 from pushtrain.code.containers import items
 from pushtrain.code.names import canonical, exported
 from pushtrain.code.scopes import Binding, BindingKind, Call, Expr, Module, Scope
+from pushtrain.code.surroundings import Surroundings
 from pushtrain.code.values import External, Literal, Local, Made, ModuleValue, Object, Value
 from pushtrain.code.visibility import visible
 
@@ -23,20 +24,10 @@ _DEEPEST = 60
 _MOST = 32
 _BUILTINS = frozenset(dir(builtins))
 _PARSED = (".parse_args", ".parse_known_args", ".parse_known_args.0")
-_PASSING = frozenset({"builtins.list", "builtins.tuple", "builtins.iter", "builtins.reversed"})
-
-
-class Surroundings(Protocol):
-    """What following needs of the program around an expression."""
-
-    def find(self, target: str, origin: Module) -> Module | None:
-        """The local module called `target`, as `origin` would import it."""
-
-    def calls_named(self, name: str) -> Iterable[Call]:
-        """The calls of anything whose last name is `name`."""
-
-    def arguments(self, attribute: str) -> Iterable[Expr]:
-        """The defaults of the command line argument that is read as `args.<attribute>`."""
+_PASSING = frozenset(
+    {"builtins.list", "builtins.tuple", "builtins.iter", "builtins.reversed", "functools.partial"}
+)
+"""Functions whose result stands for their first argument."""
 
 
 class Evaluator:
@@ -203,20 +194,35 @@ class Evaluator:
 
     def _call(self, expr: Expr, node: ast.Call) -> Iterator[Value]:
         for function in self.values(expr.at(node.func)):
-            if isinstance(function, External):
-                if function.name in _PASSING and node.args:
-                    yield from self.values(expr.at(node.args[0]))
-                else:
-                    yield Made(function.name, expr)
-            elif isinstance(function, Made):
-                yield Made(f"{function.name}.__call__", expr)
-            elif isinstance(function, Local) and function.scope.is_class:
-                yield Object(function.scope, expr)
-            elif isinstance(function, Local):
-                for returned in function.scope.returns:
-                    yield from self.values(Expr(function.scope, returned))
-            elif isinstance(function, Object):
-                yield from self._of_called_object(function, expr)
+            yield from self._called(function, expr, node)
+
+    def _called(self, function: Value, expr: Expr, node: ast.Call) -> Iterator[Value]:
+        """What calling `function` gives."""
+        if isinstance(function, External):
+            if function.name in _PASSING and node.args:
+                yield from self.values(expr.at(node.args[0]))
+            elif function.name == "dataclasses.field":
+                yield from self._field(expr, node)
+            else:
+                yield Made(function.name, expr)
+        elif isinstance(function, Made):
+            yield Made(f"{function.name}.__call__", expr)
+        elif isinstance(function, Local) and function.scope.is_class:
+            yield Object(function.scope, expr)
+        elif isinstance(function, Local):
+            for returned in function.scope.returns:
+                yield from self.values(Expr(function.scope, returned))
+        elif isinstance(function, Object):
+            yield from self._of_called_object(function, expr)
+
+    def _field(self, expr: Expr, node: ast.Call) -> Iterator[Value]:
+        """The default of a dataclass's field."""
+        for keyword in node.keywords:
+            for value in self.values(expr.at(keyword.value)):
+                if keyword.arg == "default":
+                    yield value
+                elif keyword.arg == "default_factory":
+                    yield from self._called(value, expr, node)
 
     def _of_called_object(self, value: Object, expr: Expr) -> Iterator[Value]:
         for base in self.bases(value.scope):
@@ -365,8 +371,21 @@ class Evaluator:
     def _elements(self, expr: Expr, path: tuple[int | None, ...]) -> Iterator[Value]:
         for value in self.values(expr):
             if isinstance(value, Literal):
-                for item in items(value.expr, None):
+                for item in self.items(value.expr):
                     yield from self._along(item, path)
+
+    def items(self, container: Expr) -> Iterator[Expr]:
+        """The items of a literal container, with those that are appended to it later."""
+        yield from items(container, None)
+        if not isinstance(container.node, ast.List):
+            return
+        for method, position in (("append", 0), ("insert", 1)):
+            for call in self._around.calls_named(method):
+                added = call.argument("object", position)
+                if call.receiver is None or added is None:
+                    continue
+                if Literal(container) in self.values(call.receiver):
+                    yield added
 
 
 def _function_of(binding: Binding, name: str) -> Scope | None:

@@ -96,6 +96,10 @@ class Program:
         """The literals that `expr` can reach: itself, constants, defaults, callers' arguments."""
         return tuple(v.expr for v in self.values(expr) if isinstance(v, Literal))
 
+    def items(self, container: Expr) -> Iterator[Expr]:
+        """The items of a literal container, with those that are appended to it later."""
+        return self._evaluator.items(container)
+
     def bases(self, scope: Scope) -> tuple[Value, ...]:
         """What a local class inherits from directly."""
         return self._evaluator.bases(scope)

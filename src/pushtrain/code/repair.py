@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import re
 import warnings
+from itertools import pairwise
 
 from pushtrain.code.notebook import uncommand
 
@@ -100,7 +101,7 @@ def _by_statement(lines: list[str]) -> ast.Module | None:
     """The tree of those top-level pieces that can be read each on its own."""
     body: list[ast.stmt] = []
     starts = [n for n, line in enumerate(lines) if line[:1].strip() and line[0] not in ")]}#"]
-    for start, end in zip(starts, [*starts[1:], len(lines)], strict=True):
+    for start, end in pairwise([*starts, len(lines)]):
         try:
             tree = parse("\n".join(lines[start:end]))
         except SyntaxError:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pushtrain.code import Binding, BindingKind, Module, Program
+from pushtrain.code import Binding, Module, Program
 from pushtrain.detect import data
 from pushtrain.detect.facts import Facts, Use
 from pushtrain.entities import Evidence
@@ -76,20 +76,13 @@ def is_own(top: str) -> bool:
 def _imports(facts: Facts) -> Iterator[tuple[str, Evidence]]:
     """Every import of another package that must succeed, with its place."""
     built_in = sys.stdlib_module_names | set(data.load("distributions.toml")["built_in"]["names"])
-    for module in facts.program.modules:
-        for scope in module.scope.everything() if module.scope else ():
-            if scope not in facts.reached:
-                continue
-            for bindings in scope.bindings.values():
-                for binding in bindings:
-                    if binding.kind is not BindingKind.IMPORT or _is_optional(binding):
-                        continue
-                    name = whole_name(binding)
-                    if name.startswith(".") or name.partition(".")[0] in built_in:
-                        continue
-                    if not _is_local(facts.program, module, name):
-                        line = getattr(binding.node, "lineno", 1)
-                        yield name, Evidence(module.path, line, f"imports {name.partition('.')[0]}")
+    for name, binding in facts.imports:
+        module, top = binding.home.module, name.partition(".")[0]
+        if top in {"", *built_in} or _is_optional(binding):
+            continue
+        if not _is_local(facts.program, module, name):
+            line = getattr(binding.node, "lineno", 1)
+            yield name, Evidence(module.path, line, f"imports {top}")
     for use, _ in facts.calls(_IMPORTERS.__contains__):
         given = use.call.argument("name", 0)
         called = getattr(given.node, "value", None) if given else None
@@ -99,15 +92,6 @@ def _imports(facts: Facts) -> Iterator[tuple[str, Evidence]]:
             and not _is_local(facts.program, use.call.module, called)
         ):
             yield called, use.evidence(f"imports {called}")
-
-
-def whole_name(binding: Binding) -> str:
-    """The dotted name of an import; `import a.b` binds `a` and still imports `a.b`."""
-    if isinstance(binding.node, ast.Import):
-        for alias in binding.node.names:
-            if binding.target in {alias.name, alias.name.partition(".")[0]}:
-                return alias.name
-    return binding.target
 
 
 def _is_local(program: Program, module: Module, name: str) -> bool:

@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from pushtrain.code import Call, Expr, External, Literal, Local, Made, Object, Program, Scope
+from pushtrain.code import (
+    Binding,
+    BindingKind,
+    Call,
+    Expr,
+    External,
+    Literal,
+    Local,
+    Made,
+    Object,
+    Program,
+    Scope,
+)
 from pushtrain.entities import Evidence, Task
 
 _DEEPEST = 6
@@ -74,6 +87,18 @@ class Facts:
         return frozenset().union(*(scope.mentions for scope in self.reached))
 
     @cached_property
+    def imports(self) -> tuple[tuple[str, Binding], ...]:
+        """The imports that can run, each with the whole dotted name, in the order of the code."""
+        return tuple(
+            (_whole_name(binding), binding)
+            for scope in self.program.scopes()
+            if scope in self.reached
+            for bindings in scope.bindings.values()
+            for binding in bindings
+            if binding.kind is BindingKind.IMPORT
+        )
+
+    @cached_property
     def packages(self) -> frozenset[str]:
         """The top-level names of the packages that the program calls or inherits from."""
         called = {name.partition(".")[0] for use in self.uses for name in use.names}
@@ -112,7 +137,7 @@ class Facts:
                 yield value.name
                 yield from self._within(value.by, depth)
             elif isinstance(value, Literal):
-                for child in _parts(value.expr):
+                for child in self.program.items(value.expr):
                     yield from self._made(child, depth + 1)
             elif isinstance(value, Local | Object) and value.scope.is_class:
                 yield from self.inherited(value.scope)
@@ -138,10 +163,13 @@ class Facts:
                     waiting.append(base.scope)
 
 
-def _parts(expr: Expr) -> Iterable[Expr]:
-    node = expr.node
-    children = getattr(node, "elts", None) or getattr(node, "values", None) or ()
-    return [expr.at(child) for child in children]
+def _whole_name(binding: Binding) -> str:
+    """The dotted name of an import; `import a.b` binds `a` and still imports `a.b`."""
+    if isinstance(binding.node, ast.Import):
+        for alias in binding.node.names:
+            if binding.target in {alias.name, alias.name.partition(".")[0]}:
+                return alias.name
+    return binding.target
 
 
 def _call_parts(expr: Expr) -> Iterable[Expr]:

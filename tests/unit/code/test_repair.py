@@ -64,3 +64,5 @@ def test_an_unclosed_parenthesis_costs_only_its_own_piece() -> None:
 
 def test_nothing_readable_gives_nothing() -> None:
     assert called("((((((\n") == {}
+    assert called("") == {}
+    assert called(")\n#\n") == {}

@@ -98,6 +98,18 @@ KERAS = {
         "import gym\n" + SEQUENTIAL + "m.add(Dense(2))\nenv = gym.make('CartPole-v1')\n" + FIT,
         "rl",
     ),
+    "partial": (
+        "from functools import partial\nimport keras\n"
+        "Conv = partial(keras.layers.Conv2D, activation='relu')\n"
+        "m = keras.Sequential([Conv(8, 3)])\n" + FIT,
+        "cnn",
+    ),
+    "a template method": (
+        "import keras\nclass Base:\n    def train(self):\n        self.model = self.build()\n"
+        "        self.model.fit(x, y, epochs=1)\nclass Net(Base):\n    def build(self):\n"
+        "        return keras.Sequential([keras.layers.GRU(1)])\nNet().train()",
+        "rnn",
+    ),
     "own loop": (
         "import tensorflow as tf\nm = tf.keras.Sequential([tf.keras.layers.Dense(1)])\n"
         "o = tf.keras.optimizers.Adam()\nwith tf.GradientTape() as t:\n    l = m(x)\n"
@@ -216,6 +228,29 @@ SKLEARN = {
     ),
     "classes in a loop": (
         "from sklearn.svm import SVC\nfor kind in [SVC]:\n    kind().fit(x, y)",
+        "classical",
+    ),
+    "appended": (
+        "from sklearn.svm import SVC\nmodels = []\nmodels.append(('svc', SVC()))\n"
+        "for name, model in models:\n    model.fit(x, y)",
+        "classical",
+    ),
+    "steps appended": (
+        "from sklearn.pipeline import Pipeline\nfrom sklearn.preprocessing import StandardScaler\n"
+        "from sklearn.svm import SVC\nsteps = [('scale', StandardScaler())]\n"
+        "steps.append(('svc', SVC()))\nPipeline(steps).fit(x, y)",
+        "classical",
+    ),
+    "a dataclass's default": (
+        "from dataclasses import dataclass, field\nfrom sklearn.svm import SVC\n@dataclass\n"
+        "class Trainer:\n    model: SVC = field(default_factory=SVC)\n"
+        "    def run(self):\n        self.model.fit(x, y)\nTrainer().run()",
+        "classical",
+    ),
+    "a stack with a stranger in it": (
+        "from sklearn.ensemble import StackingClassifier\nfrom sklearn.svm import SVC\n"
+        "from xgboost import XGBClassifier\n"
+        "StackingClassifier([('a', SVC()), ('b', XGBClassifier())]).fit(x, y)",
         "classical",
     ),
     "after scaling": (

@@ -13,6 +13,3 @@ from pushtrain.detect.facts import Facts, Finding
 from pushtrain.detect.frameworks import keras, others, sklearn
 
 FINDERS: tuple[Callable[[Facts], Finding | None], ...] = (keras.find, sklearn.find, others.find)
-
-TRAINABLE = frozenset({"keras", "sklearn"})
-"""The frameworks that there are images and adapters for."""

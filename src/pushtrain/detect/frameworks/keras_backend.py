@@ -6,7 +6,7 @@ import ast
 import json
 from collections.abc import Iterator
 
-from pushtrain.code import BindingKind, Expr, Module
+from pushtrain.code import Expr, Module
 from pushtrain.detect import data
 from pushtrain.detect.facts import Facts
 from pushtrain.entities import Evidence
@@ -90,29 +90,9 @@ def _configured(facts: Facts) -> tuple[str, Evidence] | None:
 
 
 def _import_of(facts: Facts, *packages: str) -> Evidence | None:
-    """The first import, in code that can run, of one of `packages` or of something in it."""
-    for module in facts.program.modules:
-        for scope in module.scope.everything() if module.scope else ():
-            if scope not in facts.reached:
-                continue
-            for bindings in scope.bindings.values():
-                for binding in bindings:
-                    if binding.kind is BindingKind.IMPORT:
-                        whole = _whole(binding.node, binding.target)
-                        if whole.startswith(tuple(f"{name}." for name in packages)) or (
-                            whole in packages
-                        ):
-                            line = getattr(binding.node, "lineno", 1)
-                            return Evidence(
-                                module.path, line, f"backend tensorflow: imports {whole}"
-                            )
+    """The first import of one of `packages`, or of something in it."""
+    for name, binding in facts.imports:
+        if name in packages or name.startswith(tuple(f"{package}." for package in packages)):
+            line = getattr(binding.node, "lineno", 1)
+            return Evidence(binding.home.module.path, line, f"backend tensorflow: imports {name}")
     return None
-
-
-def _whole(node: ast.AST, target: str) -> str:
-    """`import a.b` binds `a` and still imports `a.b`."""
-    if isinstance(node, ast.Import):
-        for alias in node.names:
-            if alias.name.partition(".")[0] == target:
-                return alias.name
-    return target

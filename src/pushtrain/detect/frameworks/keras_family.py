@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from pushtrain.code import Expr, Scope
 from pushtrain.detect import data
@@ -33,7 +34,7 @@ def family(facts: Facts, trainings: Sequence[Use]) -> tuple[str, tuple[Evidence,
     for kind, rule in _RULES:
         found = rule(facts, trainings)
         if found is not None:
-            return kind, (found,)
+            return kind, (replace(found, what=f"{kind}: {found.what}"),)
     return "other", ()
 
 

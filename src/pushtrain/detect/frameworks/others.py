@@ -8,6 +8,17 @@ from pushtrain.detect import data
 from pushtrain.detect.facts import Facts, Finding, Use
 from pushtrain.entities import Task
 
+_AROUND_ONE = (
+    "sklearn.pipeline.",
+    "sklearn.model_selection.",
+    "sklearn.multiclass.",
+    "sklearn.multioutput.",
+    "sklearn.calibration.",
+    "sklearn.compose.",
+    "sklearn.ensemble.Bagging",
+)
+"""Wrappers of scikit-learn around one estimator: what is inside is what trains."""
+
 
 def find(facts: Facts) -> Finding | None:
     """What a framework of `others.toml` trains in the program; None when none of them does."""
@@ -42,7 +53,7 @@ def _training(facts: Facts, framework: dict[str, Any]) -> tuple[Use, str] | None
         for name in use.names:
             if trains(name):
                 return use, name
-            if name.startswith("sklearn."):  # a pipeline, a search or a validation around it
+            if name.startswith(_AROUND_ONE):
                 inside = use.call.receiver if use.call.method == "fit" else None
                 given = inside or use.call.argument("estimator", 0)
                 if use.call.method == "fit" or use.call.method.startswith("cross_val"):

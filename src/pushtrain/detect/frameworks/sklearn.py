@@ -46,7 +46,7 @@ def _trained(facts: Facts) -> Iterator[tuple[Use, str, str]]:
             inner = [(kind, n) for kind, n in kinds if kind not in {"wrapping", "preparing"}]
             if inner:
                 yield from ((use, kind, n) for kind, n in inner)
-            elif "wrapping" in (kind for kind, _ in kinds[:1]) and len(kinds) == 1:
+            elif kinds and all(kind == "wrapping" for kind, _ in kinds):
                 yield use, "predicting", name  # a wrapper of something that cannot be followed
 
 
