@@ -90,7 +90,8 @@ def _doubts(reading: Reading) -> list[str]:
             doubts.append(f"{file.path} is not valid Python 3, read by its tokens: {file.error}")
     if reading.entry.endswith(".ipynb"):
         doubts.append(f"{reading.entry} is a notebook: export it as a script to train it")
-    if reading.idle is not None:
-        first = reading.idle.evidence[0]
+    idle = reading.idle()
+    if idle is not None:
+        first = idle.evidence[0]
         doubts.append(f"nothing calls the code that {first.what} ({first.file}:{first.line})")
     return doubts

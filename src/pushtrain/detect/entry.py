@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import ast
 from pathlib import PurePosixPath
 
 from pushtrain.code import Files
 from pushtrain.detect.reading import Reading, read
 from pushtrain.errors import DetectionError, SourceError
 
-_MOST_SCRIPTS = 300
+_MOST_EFFORT = 1_000
+"""Modules that are read for all candidates together: a large library is not searched to its end."""
+
+_MOST_IDLE_EFFORT = 100
 _USUAL = ("train", "main", "run", "training", "train_model", "model_train", "run_training")
 _ASIDE = frozenset(
     {"test", "tests", "example", "examples", "demo", "demos", "doc", "docs", "notebooks", "old"}
@@ -30,36 +34,56 @@ def choose(files: Files, stated: str | None) -> tuple[Reading, str]:
     """
     if stated is not None:
         return read(files, str(PurePosixPath(stated))), "pushtrain.toml names it"
-    scripts = sorted(files.scripts(), key=_distance)
-    if not scripts:
-        raise DetectionError(
-            f"no Python script in {files.root}", hint="push a training script", candidates=[]
-        )
-    readings = _readings(files, scripts[:_MOST_SCRIPTS])
-    if len(readings) == 1:
-        return readings[0], "the only script"
-    training = [reading for reading in readings if reading.finding is not None]
-    if not training:
-        return _without_training(readings)
+    scripts = _readable(files, sorted(files.scripts(), key=_distance))
+    if len(scripts) == 1:
+        return read(files, scripts[0]), "the only script"
+    training = _training(files, scripts)
     if len(training) == 1:
         return training[0], "the only script that trains"
-    return _clearest(training)
+    return _clearest(training) if training else _without_training(files, scripts)
 
 
-def _readings(files: Files, scripts: list[str]) -> list[Reading]:
-    readings = []
+def _readable(files: Files, scripts: list[str]) -> list[str]:
+    """The scripts that can be read: none of them too large, or not for us to open."""
+    readable = []
     for script in scripts:
         try:
-            readings.append(read(files, script))
-        except SourceError:  # too large, or not for us to read
+            files.read(script)
+        except SourceError:
             continue
-    if not readings:
+        readable.append(script)
+    if not readable:
         raise DetectionError(
-            f"no Python script in {files.root} can be read",
-            hint=_HINT.format(scripts[0]),
+            f"no Python script in {files.root} can be read"
+            if scripts
+            else f"no Python script in {files.root}",
+            hint="push a training script",
             candidates=scripts,
         )
-    return readings
+    return readable
+
+
+def _training(files: Files, scripts: list[str]) -> list[Reading]:
+    """The scripts that train when they are run, nearest first, within a bounded effort."""
+    training, effort = [], 0
+    for script in scripts:
+        if effort > _MOST_EFFORT:
+            break
+        tree = files.read(script).tree
+        if tree is None or not any(_acts(statement) for statement in tree.body):
+            continue  # a module to be imported: it does nothing by itself
+        reading = read(files, script)
+        effort += len(reading.program.modules)
+        if reading.finding is not None:
+            training.append(reading)
+    return training
+
+
+def _acts(statement: ast.stmt) -> bool:
+    """Whether a statement calls something when its module is run, definitions aside."""
+    if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return False
+    return any(isinstance(node, ast.Call) for node in ast.walk(statement))
 
 
 def _clearest(training: list[Reading]) -> tuple[Reading, str]:
@@ -122,10 +146,18 @@ def _is_aside(path: str) -> bool:
     )
 
 
-def _without_training(readings: list[Reading]) -> tuple[Reading, str]:
-    """The script that stands for a tree in which nothing trains."""
-    best = min(readings, key=lambda r: (r.idle is None, *_distance(r.entry)))
-    return best, "nothing in the tree trains when it is run; this script is the likeliest"
+def _without_training(files: Files, scripts: list[str]) -> tuple[Reading, str]:
+    """The script that stands for a tree in which nothing trains: one that could, else the nearest."""
+    reason = "nothing in the tree trains when it is run; this script is the likeliest"
+    nearest, effort = read(files, scripts[0]), 0
+    for script in scripts:
+        reading = read(files, script)
+        if reading.idle() is not None:
+            return reading, reason
+        effort += len(reading.program.modules)
+        if effort > _MOST_IDLE_EFFORT:
+            break
+    return nearest, reason
 
 
 def _distance(path: str) -> tuple[bool, bool, int, bool, str]:

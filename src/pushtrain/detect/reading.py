@@ -18,14 +18,18 @@ class Reading:
         program: the script and the local modules that it imports.
         facts: the calls in it that can run.
         finding: what it trains; None when it trains nothing.
-        idle: what it would train if something called it.
     """
 
     entry: str
     program: Program
     facts: Facts
     finding: Finding | None
-    idle: Finding | None
+
+    def idle(self) -> Finding | None:
+        """What a program that trains nothing would train, if something called it."""
+        return (
+            None if self.finding else _best(Facts(self.program, frozenset(self.program.scopes())))
+        )
 
 
 def read(files: Files, entry: str) -> Reading:
@@ -36,9 +40,7 @@ def read(files: Files, entry: str) -> Reading:
     """
     program = Program(files, entry)
     facts = Facts(program, program.reached())
-    finding = _best(facts)
-    idle = None if finding else _best(Facts(program, frozenset(program.scopes())))
-    return Reading(entry, program, facts, finding, idle)
+    return Reading(entry, program, facts, _best(facts))
 
 
 def _best(facts: Facts) -> Finding | None:

@@ -33,6 +33,8 @@ def write(root: Path, files: dict[str, str]) -> Path:
         ({"a.py": TRAINS, "tests/test_a.py": TRAINS}, "a.py", "main directories"),
         ({"a.py": TRAINS, "sub/b.py": TRAINS}, "a.py", "nearest to the top"),
         ({"train.py": TRAINS, "compare.py": TRAINS}, "train.py", "usual name"),
+        ({"main.py": "", "tool.py": DEFINES}, "tool.py", "nothing in the tree trains"),
+        ({"a.py": TRAINS, "big.py": "#" * 2_100_000}, "a.py", "only script"),
         ({"a.py": "", "main.py": ""}, "main.py", "nothing in the tree trains"),
     ],
 )
