@@ -147,7 +147,7 @@ def _is_aside(path: str) -> bool:
 
 
 def _without_training(files: Files, scripts: list[str]) -> tuple[Reading, str]:
-    """The script that stands for a tree in which nothing trains: one that could, else the nearest."""
+    """The script that stands for a tree that trains nothing: one that could, else the nearest."""
     reason = "nothing in the tree trains when it is run; this script is the likeliest"
     nearest, effort = read(files, scripts[0]), 0
     for script in scripts:
