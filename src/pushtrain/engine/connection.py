@@ -18,7 +18,7 @@ import paramiko
 import requests
 import urllib3
 from docker.context import ContextAPI
-from docker.errors import APIError, DockerException
+from docker.errors import APIError, DockerException, create_api_error_from_http_exception
 from docker.utils import kwargs_from_env
 
 from pushtrain.errors import EngineUnreachable, PushtrainError, SandboxError
@@ -135,6 +135,44 @@ class Connection:
             )
         except (DockerException, ValueError, *_GONE) as gone:
             raise self._unreachable(gone) from gone
+
+    @contextmanager
+    def streaming(
+        self,
+        where: str,
+        what: str,
+        *,
+        parameters: Mapping[str, str | int],
+        silence: float = _SILENCE,
+    ) -> Iterator[requests.Response]:
+        """The answer to one GET, whose body is read piece by piece inside the block.
+
+        Args:
+            where: path below the API's version ("/containers/7f3c/logs").
+            what: as for `calling`.
+            parameters: those of the query.
+            silence: seconds without a byte after which the engine counts as gone.
+
+        Raises:
+            EngineUnreachable, SandboxError: as `calling` does.
+        """
+        with self.calling(what) as client:
+            address = f"{client.base_url}/v{client.api_version}{where}"
+            answer = client.get(
+                address,
+                params=parameters,
+                headers={"Accept-Encoding": "identity"},
+                stream=True,
+                timeout=silence,
+            )
+            try:
+                if not answer.ok:
+                    create_api_error_from_http_exception(
+                        requests.HTTPError(answer.reason, response=answer)
+                    )
+                yield answer
+            finally:
+                answer.close()
 
     def forget(self) -> None:
         """Drops this thread's client, so that the next call connects anew."""
