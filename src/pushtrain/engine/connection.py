@@ -11,7 +11,9 @@ import os
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import docker
 import paramiko
@@ -128,7 +130,7 @@ class Connection:
         """
         try:
             return _Client(
-                base_url=self.address,
+                base_url=_with_port(self.address),
                 version="auto",
                 timeout=_SILENCE,
                 tls=self._tls or False,
@@ -204,6 +206,16 @@ def _from_context(name: str | None) -> Mapping[str, Any]:
     if ContextAPI.get_context(name) is None:  # which the SDK would take for the default
         raise DockerException(f"there is no docker context {name or 'of the configured name'}")
     return ContextAPI.kwargs_from_context(name)
+
+
+def _with_port(address: str) -> str:
+    """An SSH address with the port that ~/.ssh/config names, which the SDK would take for 22."""
+    parts = urlsplit(address)
+    settings = Path.home() / ".ssh/config"
+    if parts.scheme != "ssh" or parts.port or not parts.hostname or not settings.is_file():
+        return address
+    port = paramiko.SSHConfig.from_path(str(settings)).lookup(parts.hostname).get("port")
+    return f"ssh://{parts.netloc}:{port}" if port else address
 
 
 def _root(error: BaseException) -> str:

@@ -17,7 +17,7 @@ from pushtrain.engine.hardening import WORK, most_printed
 from pushtrain.engine.incoming import unpack
 from pushtrain.engine.inspection import has_ended, inspect, state_of
 from pushtrain.engine.outgoing import pack
-from pushtrain.engine.printed import FRAME_COST, Lines, Readable, frames
+from pushtrain.engine.printed import Lines, Readable, cost, frames
 from pushtrain.errors import EngineUnreachable, SandboxError
 from pushtrain.interfaces import OutgoingFile, SandboxState
 
@@ -64,18 +64,23 @@ class DockerSandbox:
         lines = Lines(_MOST_LINE)
         inspected = inspect(self._connection, self.id)
         most = most_printed(inspected) if inspected else 0
-        read = cost = 0
+        read = needed = 0
+        has_ended = False
         while True:
             with suppress(EngineUnreachable):  # perhaps this stream only: the state tells
-                for piece in self._pieces(skip=read):
+                for piece in self._pieces(skip=read, follow=not has_ended):
                     read += len(piece)
-                    cost += len(piece) + FRAME_COST
+                    needed += cost(piece)
                     yield from lines.feed(piece)
-                    if cost > most:
+                    if needed > most:
                         raise self._flood(most)
-            if self._has_ended():
-                break
-            time.sleep(_PAUSE)  # not started yet, or its engine has just come back
+                if has_ended:
+                    break
+            # Engines before 23 end a stream at the container's end, read or not: so what is left
+            # is read once more after it.
+            has_ended = self._has_ended()
+            if not has_ended:
+                time.sleep(_PAUSE)  # not started yet, or its engine has just come back
         yield from lines.rest()
 
     def fetch(self, path: str, *, most: int) -> Iterator[tuple[str, BinaryIO]]:
@@ -112,8 +117,8 @@ class DockerSandbox:
     def _calling(self, what: str) -> AbstractContextManager[APIClient]:
         return self._connection.calling(f"container {self._short} {what}")
 
-    def _pieces(self, skip: int) -> Iterator[bytes]:
-        """What the container printed after its first `skip` bytes, as long as it runs.
+    def _pieces(self, skip: int, *, follow: bool) -> Iterator[bytes]:
+        """What the container printed after its first `skip` bytes, and prints if `follow`.
 
         Nothing marks a place in a log for certain: several pieces may have one time, and clocks
         are set. So after a dropped connection the log is read again from its start.
@@ -122,7 +127,7 @@ class DockerSandbox:
         where = f"/containers/{self.id}/logs"
         try:
             with self._connection.streaming(
-                where, what, parameters={"follow": 1, "stdout": 1}, silence=_SILENCE
+                where, what, parameters={"follow": int(follow), "stdout": 1}, silence=_SILENCE
             ) as answer:
                 for piece in frames(answer.raw):
                     new = piece[skip:] if skip else piece

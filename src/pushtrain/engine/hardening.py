@@ -17,8 +17,8 @@ WORK = "/pushtrain"
 _USER = 1000
 """uid and gid of everything in a container; no image needs to know them."""
 _OPEN_FILES = 4096
-_LOG_KEPT = 512 * 1024**2
-"""Bytes of printed text that the engine keeps of one container before it drops the oldest."""
+_LOG_KEPT = 1024**3
+"""Bytes of a container's log after which the engine drops it and begins anew."""
 
 
 def container(spec: SandboxSpec) -> dict[str, Any]:
@@ -86,11 +86,11 @@ def _resources(limits: Limits) -> dict[str, Any]:
 
 
 def _log() -> dict[str, Any]:
-    # Engines before 23 lose and repeat lines for whoever follows a log while it is rotated, so it
-    # is not rotated within what a worker may print: `most_printed` ends the container before.
-    # "local" has no escapes, so that its size on disk follows from what was printed.
+    # Engines before 23 lose and repeat lines for whoever follows a log while it is rotated, so
+    # `most_printed` ends the container before that. Their "local" driver would also lose the
+    # newlines of long lines.
     return {
-        "Type": "local",
+        "Type": "json-file",
         "Config": {
             "mode": "blocking",
             "max-size": str(_LOG_KEPT),
@@ -106,7 +106,7 @@ def trials() -> OutgoingFile:
 
 
 def most_printed(inspected: dict[str, Any]) -> int:
-    """Bytes that a container may print before it counts as hostile, from its inspection."""
+    """Bytes that a container's log may need before it counts as hostile, from its inspection."""
     kept = inspected["HostConfig"]["LogConfig"]["Config"].get("max-size", _LOG_KEPT)
     return int(kept) // 2
 

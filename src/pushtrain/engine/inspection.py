@@ -26,9 +26,10 @@ def inspect(connection: Connection, container: str) -> dict[str, Any] | None:
 
 
 def has_ended(inspected: dict[str, Any]) -> bool:
-    """Whether a container ran and runs no longer."""
+    """Whether a container runs no longer, or could not be started."""
     state = inspected["State"]
-    return not state["Running"] and state["Status"] != "created"
+    is_waiting = state["Status"] == "created" and not state["Error"]
+    return not state["Running"] and not is_waiting
 
 
 def state_of(inspected: dict[str, Any]) -> SandboxState:
