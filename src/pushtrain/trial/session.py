@@ -1,0 +1,230 @@
+"""One trial on one worker, from its order to its end."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from dataclasses import dataclass
+
+from pushtrain.entities import Artifact, Cause, Epoch, Failure, TrialResult
+from pushtrain.errors import SandboxError
+from pushtrain.interfaces import SandboxState, TrialWatcher
+from pushtrain.trial.bundle import order_files
+from pushtrain.trial.folder import TrialFolder
+from pushtrain.trial.outcome import TrialContext, TrialEnd, clean, judge
+from pushtrain.trial.protocol import (
+    MAX_EPOCHS,
+    MAX_RESULT,
+    Alive,
+    BadOutput,
+    EpochPassed,
+    ImportFailed,
+    Logged,
+    Ready,
+    TrialBegan,
+    TrialOrder,
+    TrialOutcome,
+    TrialOver,
+    WorkerEvent,
+    parse_result,
+)
+from pushtrain.trial.warm_worker import WarmWorker, WorkerEnded
+
+_log = logging.getLogger(__name__)
+
+
+class _Overdue(Exception):
+    """The worker did not end the trial in time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a worker is waited for, in seconds.
+
+    Attributes:
+        ready: for its imports (TensorFlow takes 8 to 25).
+        grace: between SIGTERM and SIGKILL to a trial's processes.
+        slack: beyond a trial's time limit and grace, before its container is removed.
+    """
+
+    ready: float = 300
+    grace: float = 3
+    slack: float = 20
+
+
+class Session:
+    """Trains one trial; used once.
+
+    Args:
+        context: the trial.
+        worker: ready, and not under way with another trial.
+        folder: where its log and its files go; open.
+        watcher: hears of it.
+        patience: how long to wait.
+        stopping: set from another thread, which also wakes the worker: ends it at once.
+    """
+
+    def __init__(
+        self,
+        context: TrialContext,
+        worker: WarmWorker,
+        folder: TrialFolder,
+        watcher: TrialWatcher,
+        patience: Patience,
+        stopping: threading.Event,
+    ) -> None:
+        self._context = context
+        self._worker = worker
+        self._folder = folder
+        self._watcher = watcher
+        self._patience = patience
+        self._stopping = stopping
+        self._number = context.spec.number
+        self._attempt = 1
+        self._began = self._deadline = 0.0
+        self._epochs: list[Epoch] = []
+        self._pruned = False
+        self.is_orderly = False
+        """Whether the trial came to its end by the protocol: the worker can take the next one."""
+
+    def train(self, order: TrialOrder) -> TrialResult:
+        """Gives the order and hears the trial out; its failure is a result.
+
+        Raises:
+            EngineUnreachable: the engine does not answer.
+            SandboxError: the order cannot be given.
+            JournalError: the trial's folder cannot be written.
+        """
+        self._attempt = order.attempt
+        files = order_files(order, self._context.spec.changed)
+        self._worker.put(f"inbox/{self._number}", files)
+        self._began = time.monotonic()
+        self._deadline = (
+            self._began + order.time_limit + self._patience.grace + self._patience.slack
+        )
+        end = self._end()
+        return judge(self._context, end, pruned=self._pruned, stopped=self._stopping.is_set())
+
+    def _end(self) -> TrialEnd:
+        outcome: TrialOutcome | None = None
+        artifacts: tuple[Artifact, ...] = ()
+        failure: Failure | None = None
+        try:
+            over = self._listen()
+            if over is not None:
+                outcome, artifacts = self._bring_out(over)
+                self.is_orderly = True
+        except BadOutput as problem:
+            failure = self._bad_output(str(problem))
+        except WorkerEnded as ended:
+            failure = self._death(ended.state)
+        except _Overdue:
+            failure = self._overdue()
+        seconds = time.monotonic() - self._began
+        return TrialEnd(outcome, tuple(self._epochs), seconds, artifacts, failure)
+
+    # --- while it trains -----------------------------------------------------------------------
+
+    def _listen(self) -> TrialOver | None:
+        """Hears the worker until the trial is over; None when it is to be stopped."""
+        while not self._stopping.is_set():
+            event = self._worker.next(self._deadline - time.monotonic())
+            if event is not None:
+                self._check(event)
+            match event:
+                case TrialOver():
+                    return event
+                case EpochPassed():
+                    self._on_epoch(event)
+                case Logged():
+                    self._folder.add_log(event.text)
+                    self._watcher.on_log(self._number, event.text)
+                case Alive():
+                    self._watcher.on_alive(self._number, event.memory)
+            if time.monotonic() >= self._deadline:
+                raise _Overdue
+        return None
+
+    def _check(self, event: WorkerEvent) -> None:
+        if isinstance(event, Ready | ImportFailed):
+            raise BadOutput(f"{event.event!r} in the middle of a trial")
+        if event.trial != self._number:
+            raise BadOutput(f"{event.event!r} of trial {event.trial}")
+        if isinstance(event, TrialBegan) and event.attempt != self._attempt:
+            raise BadOutput(f"attempt {event.attempt} instead of {self._attempt}")
+
+    def _on_epoch(self, event: EpochPassed) -> None:
+        if self._epochs and event.epoch <= self._epochs[-1].number:
+            raise BadOutput(f"epoch {event.epoch} after epoch {self._epochs[-1].number}")
+        if len(self._epochs) >= MAX_EPOCHS:
+            raise BadOutput(f"more than {MAX_EPOCHS} epochs")
+        epoch = Epoch(event.epoch, event.metrics, event.seconds)
+        self._epochs.append(epoch)
+        if self._watcher.on_epoch(self._number, epoch, event.epochs) and not self._pruned:
+            self._pruned = True
+            self._worker.signal("SIGUSR1")
+            most = time.monotonic() + self._patience.grace + self._patience.slack
+            self._deadline = min(self._deadline, most)
+
+    # --- its end -------------------------------------------------------------------------------
+
+    def _bring_out(self, over: TrialOver) -> tuple[TrialOutcome, tuple[Artifact, ...]]:
+        """The outcome and the files; nothing is brought out of a trial that cannot count."""
+        outcome = over.result
+        if outcome is not None and (self._pruned or outcome.exit.disk_exceeded):
+            return self._checked(outcome), ()
+        most = self._context.limits.disk + MAX_RESULT
+        try:
+            fetched = self._worker.fetch(f"trials/{self._number}/out", most=most)
+            content, artifacts = self._folder.take(fetched)
+        except SandboxError as error:
+            state = self._worker.state()
+            if state is None or not state.is_running:
+                raise WorkerEnded(state) from error
+            raise BadOutput(error.message) from error
+        return self._checked(parse_result(content) if outcome is None else outcome), artifacts
+
+    def _checked(self, outcome: TrialOutcome) -> TrialOutcome:
+        if (outcome.trial, outcome.attempt) != (self._number, self._attempt):
+            raise BadOutput(f"the result of trial {outcome.trial}, attempt {outcome.attempt}")
+        return outcome
+
+    def _bad_output(self, problem: str) -> Failure:
+        _log.warning("%s: bad output: %s", self._context, problem)
+        return Failure(
+            Cause.BAD_OUTPUT,
+            f"{self._context}: what came out of its container breaks the protocol: {problem}",
+            hint="see whether the script writes to places that are not its own",
+        )
+
+    def _death(self, state: SandboxState | None) -> Failure:
+        image = self._context.image
+        if state is None:
+            return Failure(
+                Cause.KILLED,
+                f"{self._context}: its container was removed from outside, image {image}",
+                hint="see who removed it; the next trial gets a new one",
+            )
+        if state.oom_killed and state.exit_code == 137:
+            return Failure(
+                Cause.OUT_OF_MEMORY,
+                f"{self._context}: container killed (exit 137, OOMKilled) in image {image}",
+                hint="raise limits.memory in pushtrain.toml, or use smaller batches",
+            )
+        how = "its output ended" if state.is_running else f"exit {state.exit_code}"
+        told = f": {clean(state.error)}" if state.error else ""
+        return Failure(
+            Cause.KILLED,
+            f"{self._context}: container ended before the trial did ({how}) in image {image}{told}",
+            hint="see who killed it; the next trial gets a new one",
+        )
+
+    def _overdue(self) -> Failure:
+        waited = time.monotonic() - self._began
+        return Failure(
+            Cause.TIME_LIMIT,
+            f"{self._context} did not end within {self._context.seconds:g} s, and its worker did "
+            f"not end it either (waited {waited:.0f} s, container removed)",
+            hint="raise budget.trial_time in pushtrain.toml, or look for what blocks the script",
+        )
