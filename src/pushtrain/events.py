@@ -24,6 +24,7 @@ from pushtrain.entities import (
     RunState,
     TrialResult,
     Verdict,
+    Wishes,
 )
 
 _STRICT = ConfigDict(extra="forbid")
@@ -35,9 +36,9 @@ class RunStarted:
 
     push: Push
     data_fingerprint: str
-    seed: int
     version: str
     """The version of pushtrain."""
+    wishes: Wishes = Wishes()
     event: Literal["run_started"] = "run_started"
 
 

@@ -18,6 +18,7 @@ from pushtrain.entities import (
     TrialResult,
     TrialState,
     Verdict,
+    Wishes,
 )
 from pushtrain.events import (
     Entry,
@@ -35,6 +36,9 @@ from pushtrain.events import (
     TrialStarted,
     Warned,
 )
+
+CONFIRMATION = "confirmation"
+"""The origin of a trial that repeats the winner under another seed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +64,8 @@ class RunRecord:
     state: RunState = RunState.STARTED
     push: Push | None = None
     data_fingerprint: str = ""
-    seed: int = 0
     version: str = ""
+    wishes: Wishes = field(default_factory=Wishes)
     started: float = 0.0
     updated: float = 0.0
     detection: Detection | None = None
@@ -83,10 +87,22 @@ class RunRecord:
     waiting: frozenset[tuple[str, str]] = frozenset()
 
     @property
+    def seed(self) -> int:
+        """The seed of every trial."""
+        return self.wishes.seed
+
+    @property
+    def confirmations(self) -> tuple[TrialResult, ...]:
+        """The finished trials that repeated the winner under other seeds, in their order."""
+        return tuple(r for n, r in self.trials.items() if self.origins.get(n) == CONFIRMATION)
+
+    @property
     def best(self) -> TrialResult | None:
         """The finished trial with the best value that is evidence, the earliest among equals."""
         best: TrialResult | None = None
-        for result in self.trials.values():
+        for number, result in self.trials.items():
+            if self.origins.get(number) == CONFIRMATION:
+                continue
             if result.state is not TrialState.COMPLETE or result.measurement is None:
                 continue
             if self.objective is None or not result.measurement.role.is_evidence:
@@ -112,8 +128,8 @@ def _after(record: RunRecord, entry: Entry) -> RunRecord:  # noqa: PLR0911, PLR0
                 record,
                 push=event.push,
                 data_fingerprint=event.data_fingerprint,
-                seed=event.seed,
                 version=event.version,
+                wishes=event.wishes,
                 started=entry.time,
             )
         case Planned() as event:

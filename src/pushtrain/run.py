@@ -1,0 +1,318 @@
+"""The spine: one push, worked on from wherever its journal stands to its verdict.
+
+    push -> source -> detection -> image -> study [ trial -> attempt -> result ]* -> verdict
+
+Every step reads what the journal says and writes what it did, so that a run whose driver died is
+driven on by calling `drive` again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from pushtrain import __version__
+from pushtrain.conclusion import judge, judge_error
+from pushtrain.detect import detect
+from pushtrain.entities import (
+    Budget,
+    Detection,
+    Image,
+    ImagePlan,
+    Push,
+    RunState,
+    Verdict,
+    Wishes,
+)
+from pushtrain.errors import DetectionError, PushtrainError, Stopped
+from pushtrain.events import (
+    Entry,
+    ImageReady,
+    Judged,
+    Planned,
+    RunStarted,
+    StateChanged,
+    StopRequested,
+    Warned,
+)
+from pushtrain.interfaces import Limits, Mount, Rewriter, Searcher, Trainer
+from pushtrain.knobs import SourceRewriter, find_knobs
+from pushtrain.objective import settle
+from pushtrain.record import RunRecord
+from pushtrain.settings import BudgetSettings, ImageSettings, RepositorySettings, load_repository
+from pushtrain.source import checkout
+from pushtrain.store import LiveRun, RunFolder, Store
+from pushtrain.training import Ending, Training
+
+_log = logging.getLogger(__name__)
+
+_T = TypeVar("_T")
+
+Observer = Callable[[Entry, RunRecord], None]
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to train: a repository (Git URL, path or plain directory), and the caller's wishes.
+
+    Attributes:
+        repository: as given.
+        revision: branch, tag or commit; None for the branch's or repository's head.
+        branch: the watched branch that was pushed; a newer push of it supersedes this run.
+        wishes: what the caller asked for over what the settings say.
+    """
+
+    repository: str
+    revision: str | None = None
+    branch: str | None = None
+    wishes: Wishes = field(default_factory=Wishes)
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What each container of a run may have."""
+
+    limits: Limits
+    mounts: tuple[Mount, ...]
+
+
+class Workshop(Protocol):
+    """Makes the parts that a run needs, from the settings and from what this machine has.
+
+    Methods are called in this order, each at most once per drive, but `trainer` once per worker
+    (from the worker's own thread) and `publish` also for runs that never got that far.
+    """
+
+    def plan_image(self, detection: Detection, settings: ImageSettings, root: Path) -> ImagePlan:
+        """Picks the image; raises SettingsError, ImageError."""
+
+    def permit(self, push: Push, settings: RepositorySettings, wishes: Wishes) -> Grant:
+        """What the containers may have; raises SettingsError, EngineUnreachable."""
+
+    def build_image(self, plan: ImagePlan, on_line: Progress) -> Image:
+        """The image of a plan, built if need be; raises ImageError, EngineUnreachable."""
+
+    def searcher(self, record: RunRecord) -> Searcher:
+        """The search of this run, going on from what this run and those before it learnt."""
+
+    def trainer(
+        self, live: LiveRun, settings: RepositorySettings, grant: Grant, index: int
+    ) -> Trainer:
+        """The trainer of worker number `index`."""
+
+    def publish(self, live: LiveRun, rewriter: Rewriter | None, searcher: Searcher | None) -> None:
+        """Writes model, patch, manifest and report, and tells people; never raises."""
+
+
+def begin(
+    request: Request, store: Store, observers: tuple[Observer, ...] = (), progress: Progress = print
+) -> LiveRun:
+    """A new run for a push: its tree checked out, its first event written, older runs of the
+    same branch asked to stop.
+
+    Raises:
+        SourceError: the repository or revision cannot be read; no run is left behind.
+    """
+    folder = store.create(f"{request.repository}\0{request.revision}\0{request.branch}")
+    try:
+        source = checkout(
+            request.repository,
+            request.revision or request.branch,
+            folder.source,
+            cache=store.home / "repositories",
+            branch=request.branch,
+            progress=progress,
+        )
+        live = LiveRun(folder, observers)
+        lane = hashlib.sha256(f"{source.push.repository}\0{request.branch}".encode()).hexdigest()
+        with store.lock(f"branch-{lane[:16]}"):
+            live.append(
+                RunStarted(source.push, source.data_fingerprint, __version__, request.wishes)
+            )
+            if request.branch is not None:
+                _supersede_older(store, live)
+    except BaseException:
+        if not folder.journal.exists():
+            shutil.rmtree(folder.path, ignore_errors=True)
+        raise
+    for warning in source.warnings:
+        live.append(Warned(warning))
+    return live
+
+
+def _supersede_older(store: Store, live: LiveRun) -> None:
+    """Asks every unfinished run of the same branch to stop, since this push is newer."""
+    push = live.record.push
+    assert push is not None
+    for folder in store.folders():
+        other = folder.record()
+        if folder.id == live.id or other.verdict is not None or other.push is None:
+            continue
+        if (other.push.repository, other.push.branch) == (push.repository, push.branch):
+            reason = f"superseded by {push.short}"
+            LiveRun(folder).append(StopRequested(reason, superseded_by=live.id))
+
+
+class Drive:
+    """Drives one run to its verdict, from wherever its journal stands.
+
+    Args:
+        live: the run; the caller holds its driver lock.
+        workshop: makes the parts.
+        progress: gets lines for people while something takes long.
+    """
+
+    def __init__(self, live: LiveRun, workshop: Workshop, progress: Progress = print) -> None:
+        self._live = live
+        self._workshop = workshop
+        self._progress = progress
+        self._rewriter: Rewriter | None = None
+        self._searcher: Searcher | None = None
+
+    def to_verdict(self) -> Verdict:
+        """Works until the verdict stands in the journal and everything is published.
+
+        Errors that pushtrain knows end the run with a verdict of their own; anything else is a
+        defect: the verdict says so and the traceback goes to the log.
+
+        Raises:
+            JournalError: the journal itself cannot be written.
+        """
+        if self._live.record.verdict is None:
+            self._live.append(Judged(self._judged()))
+        self._workshop.publish(self._live, self._rewriter, self._searcher)
+        verdict = self._live.record.verdict
+        assert verdict is not None
+        return verdict
+
+    def _judged(self) -> Verdict:
+        try:
+            ending = self._work()
+        except KeyboardInterrupt:
+            self._live.append(StopRequested("stopped by hand"))
+            ending = Ending(RunState.STOPPED)
+        except Stopped:
+            ending = self._stopped()
+        except PushtrainError as error:
+            return judge_error(self._live.record, error, time.time())
+        except Exception as error:
+            _log.exception("run %s: unexpected error", self._live.id)
+            defect = PushtrainError(
+                f"unexpected {type(error).__name__}: {error}",
+                hint="this is a defect of pushtrain; report it with the traceback from its log",
+            )
+            return judge_error(self._live.record, defect, time.time())
+        return judge(self._live.record, ending, time.time())
+
+    def _work(self) -> Ending:
+        live, workshop = self._live, self._workshop
+        settings = load_repository(live.folder.source)
+        if live.record.plan is None:
+            live.append(self._plan(settings))
+        record = live.record
+        assert record.push is not None and record.plan is not None
+        self._rewriter = SourceRewriter(live.folder.source, record.knobs)
+        grant = workshop.permit(record.push, settings, record.wishes)
+        self._ensure_image(record.plan)
+        self._searcher = workshop.searcher(live.record)
+        live.append(StateChanged(RunState.TRAINING))
+        training = Training(
+            live,
+            self._searcher,
+            self._rewriter,
+            lambda index: workshop.trainer(live, settings, grant, index),
+            _countdown(live.record),
+        )
+        ending = self._already_met() or training.until_met()
+        winner = live.record.best
+        if ending.state is RunState.MET and winner is not None:
+            count = _first(record.wishes.confirm, settings.objective.confirm)
+            training.confirm(winner, [record.seed + 1 + i for i in range(count)])
+        return ending
+
+    def _plan(self, settings: RepositorySettings) -> Planned:
+        root, wishes = self._live.folder.source, self._live.record.wishes
+        detection = detect(root, settings.train)
+        if not detection.trains:
+            raise DetectionError(
+                f"{detection.entry} trains nothing that pushtrain knows",
+                hint="`pushtrain detect` shows what was read; [train] entry names another script",
+            )
+        objective = settle(
+            detection,
+            settings.objective,
+            metric=wishes.metric,
+            target=wishes.target,
+            direction=wishes.direction,
+        )
+        return Planned(
+            detection,
+            find_knobs(root, detection, settings.knobs),
+            objective,
+            _budget(settings.budget, wishes),
+            self._workshop.plan_image(detection, settings.image, root),
+        )
+
+    def _ensure_image(self, plan: ImagePlan) -> None:
+        self._live.append(StateChanged(RunState.BUILDING))
+        started = time.monotonic()
+        lines = 0
+
+        def on_line(line: str) -> None:
+            nonlocal lines
+            lines += 1
+            if self._live.refresh().stop is not None:
+                raise Stopped("stopped while the image was built")
+            self._progress(line)
+
+        image = self._workshop.build_image(plan, on_line)
+        self._live.append(ImageReady(image, lines > 0, time.monotonic() - started))
+
+    def _already_met(self) -> Ending | None:
+        """A run whose driver died after the winning trial has nothing left to search."""
+        best, objective = self._live.record.best, self._live.record.objective
+        if best is not None and objective is not None and objective.is_met(best.value):
+            return Ending(RunState.MET)
+        return None
+
+    def _stopped(self) -> Ending:
+        stop = self._live.record.stop
+        superseded = stop is not None and stop.superseded_by is not None
+        return Ending(RunState.SUPERSEDED if superseded else RunState.STOPPED)
+
+
+def _budget(settings: BudgetSettings, wishes: Wishes) -> Budget:
+    return Budget(
+        _first(wishes.trials, settings.trials),
+        _first(wishes.seconds, settings.time),
+        _first(wishes.trial_seconds, settings.trial_time),
+    )
+
+
+def _first(wish: _T | None, setting: _T) -> _T:
+    return setting if wish is None else wish
+
+
+def _countdown(record: RunRecord) -> Callable[[], float]:
+    """Seconds of training that the budget still allows; builds and pauses do not count."""
+    assert record.budget is not None
+    spent = sum(result.seconds for result in record.trials.values()) / record.wishes.parallel
+    end = time.monotonic() + record.budget.seconds - spent
+    return lambda: end - time.monotonic()
+
+
+def request_stop(folder: RunFolder, reason: str) -> bool:
+    """Asks a run to stop; False when it already has its verdict."""
+    live = LiveRun(folder)
+    if live.record.verdict is not None:
+        return False
+    if live.record.stop is None:
+        live.append(StopRequested(reason))
+    return True

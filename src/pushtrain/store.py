@@ -1,0 +1,199 @@
+"""The runs on this machine: one folder each, found by an id or the beginning of one."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from pushtrain.errors import JournalError, UsageError
+from pushtrain.events import Entry, Event
+from pushtrain.journal import Journal
+from pushtrain.record import RunRecord, fold
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """Where the files of one run lie; see docs/01-architecture.md."""
+
+    id: str
+    path: Path
+
+    @property
+    def journal(self) -> Path:
+        """The run's events."""
+        return self.path / "journal"
+
+    @property
+    def source(self) -> Path:
+        """The pushed tree."""
+        return self.path / "source"
+
+    @property
+    def trials(self) -> Path:
+        """One folder per trial: `log.txt` and `out/`."""
+        return self.path / "trials"
+
+    @property
+    def model(self) -> Path:
+        """The best model's files."""
+        return self.path / "model"
+
+    @property
+    def patch(self) -> Path:
+        """The winning change."""
+        return self.path / "winner.patch"
+
+    @property
+    def manifest(self) -> Path:
+        """What the run can be reproduced from."""
+        return self.path / "manifest.json"
+
+    @property
+    def junit(self) -> Path:
+        """The verdict and the trials, as Jenkins reads them."""
+        return self.path / "junit.xml"
+
+    @property
+    def report(self) -> Path:
+        """The page for people."""
+        return self.path / "report" / "index.html"
+
+    def record(self) -> RunRecord:
+        """What the journal tells now; raises JournalError."""
+        return fold(self.id, Journal(self.journal).read())
+
+    @contextmanager
+    def driving(self) -> Iterator[bool]:
+        """Takes the run's driver lock for the length of the block; False if another has it.
+
+        The lock falls with its process, so a run whose lock is free and that has no verdict was
+        left by a driver that died.
+        """
+        with (self.path / "driver.lock").open("a") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield False
+                return
+            yield True
+
+    @property
+    def is_driven(self) -> bool:
+        """Whether a live process drives the run."""
+        with self.driving() as free:
+            return not free
+
+
+class Store:
+    """All runs below a home directory. Safe for several processes.
+
+    Args:
+        home: PUSHTRAIN_HOME.
+    """
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+
+    def create(self, request: str) -> RunFolder:
+        """A new, empty folder with an id of its own; raises JournalError when it cannot be made."""
+        facts = f"{request}\0{time.time_ns()}\0{os.getpid()}"
+        run = hashlib.sha256(facts.encode()).hexdigest()[:8]
+        folder = RunFolder(run, self.home / "runs" / run)
+        try:
+            folder.path.mkdir(parents=True, mode=0o700)
+            (folder.path / "driver.lock").touch()
+        except OSError as error:
+            raise JournalError(
+                f"{folder.path} cannot be made: {error}",
+                hint="point PUSHTRAIN_HOME to a directory that you can write",
+            ) from error
+        return folder
+
+    def folders(self) -> tuple[RunFolder, ...]:
+        """Every run's folder, the newest first."""
+        try:
+            found = [path for path in (self.home / "runs").iterdir() if (path / "journal").exists()]
+        except FileNotFoundError:
+            return ()
+        found.sort(key=lambda path: (path / "driver.lock").stat().st_mtime_ns, reverse=True)
+        return tuple(RunFolder(path.name, path) for path in found)
+
+    def open(self, prefix: str) -> RunFolder:
+        """The run whose id begins with `prefix`; "last" is the newest.
+
+        Raises:
+            UsageError: there is none, or more than one.
+        """
+        folders = self.folders()
+        if prefix == "last" and folders:
+            return folders[0]
+        matching = [folder for folder in folders if prefix and folder.id.startswith(prefix)]
+        if len(matching) == 1:
+            return matching[0]
+        if matching:
+            ids = ", ".join(folder.id for folder in matching)
+            raise UsageError(f"run {prefix} could be any of {ids}", hint="give more of the id")
+        raise UsageError(
+            f"there is no run {prefix or '(empty id)'} below {self.home / 'runs'}",
+            hint="`pushtrain runs` lists what there is",
+            run=prefix,
+        )
+
+    @contextmanager
+    def lock(self, name: str) -> Iterator[None]:
+        """Holds a lock that all processes of this home share, waiting for it."""
+        directory = self.home / "locks"
+        directory.mkdir(parents=True, exist_ok=True)
+        with (directory / name).open("a") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+
+class LiveRun:
+    """The run that this process drives: its folder, its journal, and what both say now.
+
+    `append` may be called from several threads; observers hear of every entry, one at a time.
+    """
+
+    def __init__(
+        self, folder: RunFolder, observers: tuple[Callable[[Entry, RunRecord], None], ...] = ()
+    ) -> None:
+        self.folder = folder
+        self._journal = Journal(folder.journal)
+        self._observers = observers
+        self._lock = threading.RLock()
+        self._record = fold(folder.id, self._journal.read())
+
+    @property
+    def id(self) -> str:
+        """The run's id."""
+        return self.folder.id
+
+    @property
+    def record(self) -> RunRecord:
+        """What has happened so far."""
+        return self._record
+
+    def append(self, event: Event) -> RunRecord:
+        """Writes an event to the journal and tells the observers; raises JournalError."""
+        with self._lock:
+            return self._take(self._journal.append(event))
+
+    def refresh(self) -> RunRecord:
+        """Reads what other processes have written since."""
+        with self._lock:
+            return self._take(self._journal.read())
+
+    def _take(self, entries: tuple[Entry, ...]) -> RunRecord:
+        for entry in entries:
+            self._record = fold(self.id, (entry,), self._record)
+            for observer in self._observers:
+                observer(entry, self._record)
+        return self._record

@@ -1,0 +1,235 @@
+"""Trial after trial, in one worker or several, until the objective is met or the budget ends."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import closing
+from dataclasses import dataclass, replace
+
+from pushtrain.entities import (
+    Cause,
+    Epoch,
+    Failure,
+    KnobValues,
+    Role,
+    RunState,
+    TrialResult,
+    TrialSpec,
+    TrialState,
+)
+from pushtrain.events import EpochEnded, TrialEnded, TrialStarted, Warned
+from pushtrain.interfaces import Proposal, Rewriter, Searcher, Trainer
+from pushtrain.objective import epoch_value
+from pushtrain.record import CONFIRMATION
+from pushtrain.store import LiveRun
+
+_log = logging.getLogger(__name__)
+
+_POLL = 0.5
+"""Seconds between two looks at the clock and at what other processes wrote in the journal."""
+
+_HOPELESS = (Cause.DOWNLOAD, Cause.NO_VALUE)
+"""Causes that no other knob value can cure."""
+
+ON_TRAINING_DATA = (
+    "the target was reached only on the data that the model was trained on, which proves nothing "
+    "and is refused; let the script evaluate on held-out data, or give `fit` validation data"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """Why the trials ended: a finished state, and for a failure what it was."""
+
+    state: RunState
+    failure: Failure | None = None
+
+
+class Training:
+    """The trials of one run.
+
+    Each worker is driven by a thread of its own; they share the searcher and the journal. The
+    calling thread watches the clock and the journal (`pushtrain stop` writes there).
+
+    Args:
+        live: the run; its record says what has been trained already.
+        searcher: proposes values; told of every end.
+        rewriter: puts values into the source.
+        make_trainer: makes the trainer of worker number i.
+        seconds_left: what remains of the budget's wall-clock time.
+    """
+
+    def __init__(
+        self,
+        live: LiveRun,
+        searcher: Searcher,
+        rewriter: Rewriter,
+        make_trainer: Callable[[int], Trainer],
+        seconds_left: Callable[[], float],
+    ) -> None:
+        self._live = live
+        self._searcher = searcher
+        self._rewriter = rewriter
+        self._make_trainer = make_trainer
+        self._seconds_left = seconds_left
+        self._lock = threading.RLock()
+        self._trainers: list[Trainer] = []
+        self._ending: Ending | None = None
+        self._waiting: list[TrialStarted] = list(live.record.running.values())
+
+    def until_met(self) -> Ending:
+        """Trains until the objective is met, the budget ends, or someone stops the run.
+
+        Raises:
+            TrainingError, SandboxError, EngineUnreachable, JournalError: training cannot go on.
+        """
+        return self._train(self._live.record.wishes.parallel)
+
+    def confirm(self, winner: TrialResult, seeds: Sequence[int]) -> None:
+        """Repeats the winner under other seeds; errors as `until_met`."""
+        done = {result.seed for result in self._live.record.confirmations}
+        first = max(self._live.record.origins) + 1
+        seeds = [seed for seed in seeds if seed not in done]
+        self._ending = None
+        self._waiting = [
+            TrialStarted(first + i, dict(winner.values), seed, CONFIRMATION)
+            for i, seed in enumerate(seeds)
+        ]
+        self._train(1, only_waiting=True)
+
+    def _train(self, workers: int, *, only_waiting: bool = False) -> Ending:
+        with ThreadPoolExecutor(workers, thread_name_prefix="worker") as pool:
+            futures = [pool.submit(self._work, i, only_waiting) for i in range(workers)]
+            try:
+                self._supervise(futures)
+            finally:
+                self._halt(Ending(RunState.STOPPED))
+        for future in futures:
+            future.result()
+        assert self._ending is not None
+        return self._ending
+
+    def _supervise(self, futures: list[Future[None]]) -> None:
+        pending = set(futures)
+        while pending:
+            done, pending = wait(pending, _POLL)
+            if any(future.exception() for future in done):
+                return
+            stop = self._live.refresh().stop
+            if stop is not None:
+                is_superseded = stop.superseded_by is not None
+                self._halt(Ending(RunState.SUPERSEDED if is_superseded else RunState.STOPPED))
+            if self._seconds_left() <= 0:
+                self._halt(Ending(RunState.SPENT))
+        self._halt(Ending(RunState.SPENT))
+
+    def _halt(self, ending: Ending) -> None:
+        """Ends everything in flight; the first reason to do so stands."""
+        with self._lock:
+            if self._ending is not None:
+                return
+            self._ending = ending
+            trainers = list(self._trainers)
+        for trainer in trainers:
+            trainer.stop()
+
+    def _work(self, index: int, only_waiting: bool) -> None:
+        with closing(self._make_trainer(index)) as trainer:
+            with self._lock:
+                if self._ending is not None:
+                    return
+                self._trainers.append(trainer)
+            trainer.start()
+            while (started := self._next(only_waiting)) is not None:
+                self._take(trainer.train(self._spec(started), _Watcher(self._live, self._searcher)))
+
+    def _next(self, only_waiting: bool) -> TrialStarted | None:
+        """The next trial, already in the journal; None when there is to be none."""
+        with self._lock:
+            if self._ending is not None:
+                return None
+            if self._waiting:
+                started = self._waiting.pop(0)
+                attempts = 1 if started.trial not in self._live.record.running else 2
+                started = replace(started, attempt=started.attempt + attempts - 1)
+            elif only_waiting or self._trials_left() <= 0:
+                return None
+            else:
+                proposal = self._searcher.ask()
+                if proposal is None:
+                    return None
+                started = _start(proposal, self._live.record.seed)
+            self._live.append(started)
+            return started
+
+    def _trials_left(self) -> int:
+        record = self._live.record
+        assert record.budget is not None
+        return record.budget.trials - len(record.origins)
+
+    def _spec(self, started: TrialStarted) -> TrialSpec:
+        changed = self._rewriter(started.values) if started.trial != 0 else {}
+        return TrialSpec(started.trial, started.values, started.seed, changed)
+
+    def _take(self, result: TrialResult) -> None:
+        """Writes a result down, tells the searcher, and draws the consequences."""
+        result = _blamed(result)
+        record = self._live.append(TrialEnded(result))
+        if record.origins.get(result.number) == CONFIRMATION:
+            return
+        self._searcher.tell(result)
+        assert record.objective is not None
+        measurement = result.measurement
+        if result.state is TrialState.COMPLETE and measurement is not None:
+            reached = record.objective.is_met(measurement.value)
+            if reached and measurement.role.is_evidence:
+                self._halt(Ending(RunState.MET))
+            elif measurement.role is Role.TRAINING:
+                if reached:
+                    self._live.append(Warned(ON_TRAINING_DATA))
+                self._halt(Ending(RunState.SPENT))
+        failure = result.failure
+        if failure is not None and _is_final(result.number, failure.cause):
+            self._halt(Ending(RunState.FAILED, failure))
+
+
+class _Watcher:
+    """Passes what a running trial shows on to the journal and the searcher."""
+
+    def __init__(self, live: LiveRun, searcher: Searcher) -> None:
+        self._live = live
+        self._searcher = searcher
+
+    def on_epoch(self, trial: int, epoch: Epoch, epochs: int | None) -> bool:
+        record = self._live.append(EpochEnded(trial, epoch, epochs))
+        assert record.objective is not None
+        value = epoch_value(epoch, record.objective)
+        if value is None or record.origins.get(trial) == CONFIRMATION:
+            return False
+        return self._searcher.should_prune(trial, epoch.number, value)
+
+    def on_log(self, trial: int, text: str) -> None:
+        """The trainer keeps the log; nothing to do."""
+
+    def on_alive(self, trial: int, memory: int) -> None:
+        _log.debug("trial %d uses %d bytes", trial, memory)
+
+
+def _start(proposal: Proposal, seed: int) -> TrialStarted:
+    values: KnobValues = proposal.values
+    return TrialStarted(proposal.number, dict(values), seed, proposal.origin)
+
+
+def _blamed(result: TrialResult) -> TrialResult:
+    """A script that ran as pushed and raises with other values refuses those values."""
+    failure = result.failure
+    if failure is None or result.number == 0 or failure.cause is not Cause.USER_ERROR:
+        return result
+    return replace(result, failure=replace(failure, cause=Cause.REJECTED))
+
+
+def _is_final(number: int, cause: Cause) -> bool:
+    return cause in _HOPELESS or (number == 0 and cause is Cause.USER_ERROR)
