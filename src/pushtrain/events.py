@@ -65,6 +65,14 @@ class ImageReady:
 
 
 @dataclass(frozen=True, slots=True, config=_STRICT)
+class DataRead:
+    """A worker took the fingerprints of the declared data directories, by their mount points."""
+
+    directories: dict[str, str]
+    event: Literal["data_read"] = "data_read"
+
+
+@dataclass(frozen=True, slots=True, config=_STRICT)
 class TrialStarted:
     """A trial was handed to a worker; `origin` says where its values come from."""
 
@@ -128,6 +136,14 @@ class Judged:
 
 
 @dataclass(frozen=True, slots=True, config=_STRICT)
+class PatchCommitted:
+    """The winning patch was committed to a branch of the repository, as the caller wished."""
+
+    branch: str
+    event: Literal["patch_committed"] = "patch_committed"
+
+
+@dataclass(frozen=True, slots=True, config=_STRICT)
 class MessageQueued:
     """A message waits in the outbox: `key` once per event and channel."""
 
@@ -160,6 +176,7 @@ Event: TypeAlias = (
     RunStarted
     | Planned
     | ImageReady
+    | DataRead
     | TrialStarted
     | EpochEnded
     | TrialEnded
@@ -167,6 +184,7 @@ Event: TypeAlias = (
     | Warned
     | StateChanged
     | Judged
+    | PatchCommitted
     | MessageQueued
     | MessageSent
     | MessageFailed

@@ -258,8 +258,11 @@ class Trainer(Protocol):
     never an exception; EngineUnreachable and SandboxError mean the worker itself is gone.
     """
 
-    def start(self) -> None:
-        """Brings up the worker; raises TrainingError when the framework cannot be imported."""
+    def start(self) -> Mapping[str, str]:
+        """Brings up the worker; gives the fingerprint of each declared data directory.
+
+        Raises TrainingError when the framework cannot be imported.
+        """
 
     def train(self, spec: TrialSpec, watcher: TrialWatcher) -> TrialResult:
         """Trains one trial to its end and brings its artifacts to `trials/<number>/`."""

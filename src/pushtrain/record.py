@@ -21,6 +21,7 @@ from pushtrain.entities import (
     Wishes,
 )
 from pushtrain.events import (
+    DataRead,
     Entry,
     EpochEnded,
     ImageReady,
@@ -28,6 +29,7 @@ from pushtrain.events import (
     MessageFailed,
     MessageQueued,
     MessageSent,
+    PatchCommitted,
     Planned,
     RunStarted,
     StateChanged,
@@ -57,6 +59,8 @@ class RunRecord:
         origins: where each started trial's values come from.
         epochs: the epochs so far of the trials under way.
         stop: the request to stop, where one was made.
+        data_directories: fingerprints of the declared data directories, by mount point.
+        tuned_branch: where the winning patch was committed.
         waiting: (key, channel) of messages that are neither sent nor given up.
     """
 
@@ -76,6 +80,7 @@ class RunRecord:
     image: Image | None = None
     image_built: bool = False
     image_seconds: float = 0.0
+    data_directories: dict[str, str] = field(default_factory=dict)
     trials: dict[int, TrialResult] = field(default_factory=dict)
     running: dict[int, TrialStarted] = field(default_factory=dict)
     origins: dict[int, str] = field(default_factory=dict)
@@ -84,6 +89,7 @@ class RunRecord:
     warnings: tuple[str, ...] = ()
     stop: StopRequested | None = None
     verdict: Verdict | None = None
+    tuned_branch: str | None = None
     waiting: frozenset[tuple[str, str]] = frozenset()
 
     @property
@@ -145,6 +151,8 @@ def _after(record: RunRecord, entry: Entry) -> RunRecord:  # noqa: PLR0911, PLR0
             return replace(
                 record, image=event.image, image_built=event.built, image_seconds=event.seconds
             )
+        case DataRead(directories=directories):
+            return replace(record, data_directories=dict(directories))
         case TrialStarted() as event:
             return replace(
                 record,
@@ -170,6 +178,8 @@ def _after(record: RunRecord, entry: Entry) -> RunRecord:  # noqa: PLR0911, PLR0
             return replace(record, state=event.state)
         case Judged() as event:
             return replace(record, verdict=event.verdict, state=event.verdict.state)
+        case PatchCommitted(branch=branch):
+            return replace(record, tuned_branch=branch)
         case MessageQueued() as event:
             return replace(record, waiting=record.waiting | {(event.key, event.channel)})
         case MessageSent() as event:

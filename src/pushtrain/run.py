@@ -41,7 +41,7 @@ from pushtrain.events import (
     StopRequested,
     Warned,
 )
-from pushtrain.interfaces import Limits, Mount, Rewriter, Searcher, Trainer
+from pushtrain.interfaces import Limits, Mount, Searcher, Trainer
 from pushtrain.knobs import SourceRewriter, find_knobs
 from pushtrain.objective import settle
 from pushtrain.record import RunRecord
@@ -107,7 +107,7 @@ class Workshop(Protocol):
     ) -> Trainer:
         """The trainer of worker number `index`."""
 
-    def publish(self, live: LiveRun, rewriter: Rewriter | None, searcher: Searcher | None) -> None:
+    def publish(self, live: LiveRun) -> None:
         """Writes model, patch, manifest and report, and tells people; never raises."""
 
 
@@ -173,8 +173,6 @@ class Drive:
         self._live = live
         self._workshop = workshop
         self._progress = progress
-        self._rewriter: Rewriter | None = None
-        self._searcher: Searcher | None = None
 
     def to_verdict(self) -> Verdict:
         """Works until the verdict stands in the journal and everything is published.
@@ -187,7 +185,7 @@ class Drive:
         """
         if self._live.record.verdict is None:
             self._live.append(Judged(self._judged()))
-        self._workshop.publish(self._live, self._rewriter, self._searcher)
+        self._workshop.publish(self._live)
         verdict = self._live.record.verdict
         assert verdict is not None
         return verdict
@@ -218,15 +216,13 @@ class Drive:
             live.append(self._plan(settings))
         record = live.record
         assert record.push is not None and record.plan is not None
-        self._rewriter = SourceRewriter(live.folder.source, record.knobs)
         grant = workshop.permit(record.push, settings, record.wishes)
         self._ensure_image(record.plan)
-        self._searcher = workshop.searcher(live.record)
         live.append(StateChanged(RunState.TRAINING))
         training = Training(
             live,
-            self._searcher,
-            self._rewriter,
+            workshop.searcher(live.record),
+            SourceRewriter(live.folder.source, record.knobs),
             lambda index: workshop.trainer(live, settings, grant, index),
             _countdown(live.record),
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -20,7 +20,7 @@ from pushtrain.entities import (
     TrialSpec,
     TrialState,
 )
-from pushtrain.events import EpochEnded, TrialEnded, TrialStarted, Warned
+from pushtrain.events import DataRead, EpochEnded, TrialEnded, TrialStarted, Warned
 from pushtrain.interfaces import Proposal, Rewriter, Searcher, Trainer
 from pushtrain.objective import epoch_value
 from pushtrain.record import CONFIRMATION
@@ -142,9 +142,17 @@ class Training:
                 if self._ending is not None:
                     return
                 self._trainers.append(trainer)
-            trainer.start()
+            self._note_data(trainer.start())
             while (started := self._next(only_waiting)) is not None:
                 self._take(trainer.train(self._spec(started), _Watcher(self._live, self._searcher)))
+
+    def _note_data(self, fingerprints: Mapping[str, str]) -> None:
+        with self._lock:
+            known = self._live.record.data_directories
+            if fingerprints and dict(known) != dict(fingerprints):
+                if known:
+                    self._live.append(Warned("a declared data directory changed during the run"))
+                self._live.append(DataRead(dict(fingerprints)))
 
     def _next(self, only_waiting: bool) -> TrialStarted | None:
         """The next trial, already in the journal; None when there is to be none."""

@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from pushtrain.entities import Verdict
 from pushtrain.errors import PushtrainError
 
 _log = logging.getLogger(__name__)
@@ -75,6 +76,36 @@ def size(number: int) -> str:
             return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
         value /= 1024
     return f"{value:.1f} TiB"
+
+
+def fixed(value: float) -> str:
+    """A metric's value for people: 0.9712, 12.35, 1.2e-05, nan."""
+    return f"{value:.4f}" if 0.001 <= abs(value) < 10 or value == 0 else f"{value:.4g}"
+
+
+def verdict_json(verdict: Verdict, folder: Path) -> dict[str, object]:
+    """The verdict as `run --json` and `show --json` end with it."""
+    objective = verdict.objective
+    return {
+        "event": "verdict",
+        "run": verdict.run,
+        "met": verdict.is_met,
+        "state": verdict.state,
+        "metric": objective.metric if objective else None,
+        "value": verdict.value,
+        "source": verdict.source,
+        "target": objective.target if objective else None,
+        "direction": objective.direction if objective else None,
+        "trials": verdict.trials,
+        "best": verdict.best,
+        "image": verdict.image,
+        "seconds": round(verdict.seconds, 3),
+        "reason": verdict.reason,
+        "exit_code": verdict.exit_code,
+        "confirmed": verdict.confirmed,
+        "error": verdict.error or None,
+        "folder": folder,
+    }
 
 
 def duration(seconds: float) -> str:

@@ -1,0 +1,248 @@
+"""Three ways to show a run while it works: JSON lines, plain lines, a live view on a terminal."""
+
+from __future__ import annotations
+
+import sys
+import time
+from contextlib import AbstractContextManager
+from types import TracebackType
+from typing import Protocol, Self
+
+import click
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from pushtrain.cli.render import duration, emit, fixed
+from pushtrain.entities import Epoch, RunState, TrialResult, Verdict
+from pushtrain.events import (
+    EVENT,
+    Entry,
+    EpochEnded,
+    ImageReady,
+    Judged,
+    MessageFailed,
+    MessageSent,
+    PatchCommitted,
+    Planned,
+    RunStarted,
+    StateChanged,
+    StopRequested,
+    TrialEnded,
+    TrialStarted,
+    Warned,
+)
+from pushtrain.objective import epoch_value
+from pushtrain.record import RunRecord
+
+
+class Progress(AbstractContextManager["Progress"], Protocol):
+    """Shows a run; a context manager, so that a live view gives the terminal back."""
+
+    def on_entry(self, entry: Entry, record: RunRecord) -> None:
+        """Something happened."""
+
+    def on_line(self, line: str) -> None:
+        """A step that takes long says what it does."""
+
+
+def progress_for(*, as_json: bool) -> Progress:
+    """The way that fits the reader: `--json`, a terminal, or anything else."""
+    if as_json:
+        return JsonLines()
+    return LiveView() if sys.stdout.isatty() else PlainLines()
+
+
+class _Progress:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        return None
+
+
+class JsonLines(_Progress):
+    """One event a line; the verdict is printed last, by the command."""
+
+    def on_entry(self, entry: Entry, record: RunRecord) -> None:
+        """Prints the event."""
+        if isinstance(entry.event, Judged):
+            return
+        data = EVENT.dump_python(entry.event, mode="json")
+        emit({"run": record.id, "seq": entry.seq, "time": entry.time, **data})
+
+    def on_line(self, line: str) -> None:
+        """Long steps speak on stderr, which is for people."""
+        click.echo(line, err=True)
+
+
+class PlainLines(_Progress):
+    """A line for each thing that a reader of a log wants to know."""
+
+    def on_entry(self, entry: Entry, record: RunRecord) -> None:
+        """Prints a line, if the event deserves one."""
+        line = told(entry, record)
+        if line:
+            click.echo(f"{time.strftime('%H:%M:%S', time.localtime(entry.time))} {line}")
+
+    def on_line(self, line: str) -> None:
+        """Prints the line, set in."""
+        click.echo(f"         {line}")
+
+
+class LiveView(_Progress):
+    """Trials, epoch, metric against target and time left, redrawn in place."""
+
+    def __init__(self) -> None:
+        self._record = RunRecord("")
+        self._line = ""
+        self._live = Live(
+            get_renderable=self._draw, console=Console(), refresh_per_second=4, transient=True
+        )
+
+    def __enter__(self) -> Self:
+        self._live.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._live.stop()
+
+    def on_entry(self, entry: Entry, record: RunRecord) -> None:
+        """Redraws, and keeps what should stay on the screen."""
+        self._record = record
+        is_fleeting = isinstance(entry.event, EpochEnded | StateChanged | TrialStarted)
+        line = None if is_fleeting else told(entry, record)
+        if line:
+            self._live.console.print(Text(line))
+
+    def on_line(self, line: str) -> None:
+        """Shows the line until the next one."""
+        self._line = line.strip()
+
+    def _draw(self) -> Group:
+        record = self._record
+        if record.state is RunState.BUILDING:
+            return Group(Text(f"building the image · {self._line}"[:120], style="dim"))
+        if record.state is not RunState.TRAINING or record.objective is None:
+            return Group(Text(self._line[:120], style="dim"))
+        return Group(_standing(record), *[_under_way(record, number) for number in record.running])
+
+
+def _standing(record: RunRecord) -> Table:
+    """Best value against the target, trials and time used."""
+    assert record.objective is not None and record.budget is not None
+    best, target = record.best, record.objective.target
+    share = min(best.value / target, 1.0) if best and best.value and target > 0 else 0.0
+    grid = Table.grid(padding=(0, 2))
+    grid.add_row(
+        Text(f"run {record.id}", style="bold"),
+        f"best {fixed(best.value) if best and best.value is not None else '-'}"
+        f" of {record.objective}",
+        ProgressBar(total=1.0, completed=share, width=24),
+        f"trial {len(record.origins)} of at most {record.budget.trials}",
+        f"{duration(time.time() - record.started)} of at most {duration(record.budget.seconds)}",
+    )
+    return grid
+
+
+def _under_way(record: RunRecord, number: int) -> Table:
+    """One trial that is training now."""
+    epochs = record.epochs.get(number, ())
+    planned = record.planned_epochs.get(number)
+    grid = Table.grid(padding=(0, 2))
+    grid.add_row(
+        f"trial {number} ({record.origins.get(number, '')})",
+        f"epoch {len(epochs)}{f'/{planned}' if planned else ''}",
+        ProgressBar(total=planned or 1, completed=len(epochs), width=24),
+        _epoch_value(record, epochs[-1]) if epochs else "",
+    )
+    return grid
+
+
+def told(entry: Entry, record: RunRecord) -> str | None:  # noqa: PLR0911  one case per event
+    """An event as one line for people; None for what they need not read."""
+    match entry.event:
+        case RunStarted(push=push):
+            branch = f" ({push.branch})" if push.branch else ""
+            return f"run {record.id}: {push.repository} at {push.short}{branch}"
+        case Planned(detection=found, knobs=knobs, objective=objective, budget=budget):
+            return (
+                f"{found.entry}: {found.framework} {found.family}, {len(knobs)} knobs; target "
+                f"{objective} within {budget.trials} trials and {duration(budget.seconds)}"
+            )
+        case ImageReady(image=image, built=built, seconds=seconds):
+            how = f"built in {duration(seconds)}" if built else "is there already"
+            return f"image {image.plan.tag} {how}"
+        case StateChanged(state=RunState.BUILDING):
+            return f"image {record.plan.tag if record.plan else ''} is being readied"
+        case TrialStarted(trial=trial, origin=origin):
+            return f"trial {trial} starts ({origin}{_changes(record, trial)})"
+        case EpochEnded(trial=trial, epoch=epoch, epochs=epochs):
+            of = f"/{epochs}" if epochs else ""
+            return f"trial {trial} epoch {epoch.number}{of} {_epoch_value(record, epoch)}"
+        case TrialEnded(result=result):
+            return f"trial {result.number} {outcome(result)}"
+        case StopRequested(reason=reason):
+            return f"stop: {reason}"
+        case Warned(message=message):
+            return f"warning: {message}"
+        case PatchCommitted(branch=branch):
+            return f"the winning patch is committed to {branch}"
+        case MessageSent(channel=channel):
+            return f"told by {channel}"
+        case MessageFailed(channel=channel, error=error):
+            return f"{channel} could not be told: {error}"
+        case _:
+            return None
+
+
+def outcome(result: TrialResult) -> str:
+    """A trial's end in a few words: value, or why there is none."""
+    took = duration(result.seconds)
+    if result.failure is not None:
+        return f"{result.state}: {result.failure.message} ({took})"
+    measured = result.measurement
+    if measured is None:
+        return f"{result.state} ({took})"
+    return (
+        f"{result.state}: {measured.metric} {fixed(measured.value)} by {measured.source} ({took})"
+    )
+
+
+def changes(record: RunRecord, values: dict[str, object]) -> str:
+    """What differs from the code as pushed: "units 32→64, epochs 6→12"."""
+    pushed = {knob.name: knob.value for knob in record.knobs}
+    return ", ".join(
+        f"{name} {pushed[name]}→{value}"
+        for name, value in values.items()
+        if name in pushed and pushed[name] != value
+    )
+
+
+def _changes(record: RunRecord, trial: int) -> str:
+    text = changes(record, dict(record.running[trial].values)) if trial in record.running else ""
+    return f": {text}" if text else ""
+
+
+def _epoch_value(record: RunRecord, epoch: Epoch) -> str:
+    value = epoch_value(epoch, record.objective) if record.objective else None
+    if value is None or record.objective is None:
+        return " ".join(f"{k} {fixed(v)}" for k, v in list(epoch.metrics.items())[:2])
+    return f"{record.objective.metric} {fixed(value)}"
+
+
+def verdict_line(verdict: Verdict) -> str:
+    """The verdict as one line for people."""
+    return f"{verdict.state.upper()}: {verdict.reason}"
