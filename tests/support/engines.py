@@ -1,7 +1,8 @@
 """A second Docker Engine of the tests' own, which sees another file system than they do.
 
-It has its own daemon, data directory and mount namespace, and no bridge, so that it leaves the
-machine's engine and network alone. It is reached by TCP with TLS and by SSH.
+It has its own daemon, data directory, mounts and network, so that it leaves the machine's engine
+alone: in the machine's own network even `--bridge none` would delete the bridge of the other. It
+is reached by TCP with TLS and by SSH.
 """
 
 from __future__ import annotations
@@ -38,27 +39,39 @@ class SecondEngine:
 @contextmanager
 def second_engine(home: Path) -> Iterator[SecondEngine]:
     """Starts an engine in `home`; ends it, and all that it ran, on the way out."""
-    engine = SecondEngine(
-        socket=home / "docker.sock",
-        port=_free_port(),
-        certificates=_certificates(home),
-        hidden=home / "hidden",
-        data=home / "hidden/data",
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        engine = SecondEngine(
+            socket=home / "docker.sock",
+            port=int(listener.getsockname()[1]),
+            certificates=_certificates(home),
+            hidden=home / "hidden",
+            data=home / "hidden/data",
+        )
+        engine.hidden.mkdir()
+        with _server(_daemon(home, engine), home / "dockerd.log", listener) as process:
+            _wait_for(engine.socket.is_socket, process, home)
+            yield engine
+
+
+def _daemon(home: Path, engine: SecondEngine) -> list[str]:
+    """The command of an engine with mounts and a network of its own.
+
+    Its TCP socket is opened here, in the machine's network, and handed over as systemd does it
+    (LISTEN_FDS); it is file descriptor 3.
+    """
+    script = (
+        f"mount -t tmpfs none {engine.hidden}; mkdir {engine.data}; "
+        'export LISTEN_PID=$$ LISTEN_FDS=1; exec "$@"'
     )
-    engine.hidden.mkdir()
-    daemon = [
-        _program("dockerd", "docker.io"),
-        *("--host", f"unix://{engine.socket}", "--host", f"tcp://127.0.0.1:{engine.port}"),
+    options = [
+        *("--host", f"unix://{engine.socket}", "--host", "fd://"),
         *("--data-root", home / "root", "--exec-root", home / "exec", "--pidfile", home / "pid"),
         *("--tlsverify", "--tlscacert", engine.certificates / "ca.pem"),
         *("--tlscert", home / "server.pem", "--tlskey", home / "server.key"),
         *("--bridge", "none", "--iptables=false"),
     ]
-    script = f'mount -t tmpfs none {engine.hidden} && mkdir {engine.data} && exec "$@"'
-    command = ["unshare", "--mount", "--propagation", "private", "sh", "-ec", script, "sh"]
-    with _server([*command, *map(str, daemon)], home / "dockerd.log") as process:
-        _wait_for(lambda: engine.socket.is_socket() and _listens(engine.port), process, home)
-        yield engine
+    apart = ["unshare", "--mount", "--net", "--propagation", "private", "sh", "-ec", script, "sh"]
+    return [*apart, _program("dockerd", "docker.io"), *map(str, options)]
 
 
 @contextmanager
@@ -113,9 +126,21 @@ def _write_chain(certificate: trustme.LeafCert, where: Path) -> None:
 
 
 @contextmanager
-def _server(command: list[str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
+def _server(
+    command: list[str], log: Path, listener: socket.socket | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Runs a server until the block ends, with `listener` as its file descriptor 3."""
+    if listener is not None:
+        handed = f'exec 3<&{listener.fileno()}; exec "$@"'
+        command = ["bash", "-c", handed, "bash", *command]
     with log.open("wb") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=output, stdin=subprocess.DEVNULL)
+        process = subprocess.Popen(
+            command,
+            stdout=output,
+            stderr=output,
+            stdin=subprocess.DEVNULL,
+            pass_fds=[listener.fileno()] if listener is not None else [],
+        )
     try:
         yield process
     finally:

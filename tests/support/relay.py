@@ -13,11 +13,14 @@ class Relay:
     """Listens on a socket of its own and passes everything on to another.
 
     Attributes:
-        passed: bytes that came from the engine so far.
+        is_away: whether new connections are dropped at once.
+        dropped: how many were; `was_dropped` is notified of each.
     """
 
     def __init__(self, listener: socket.socket, target: str) -> None:
-        self.passed = 0
+        self.is_away = False
+        self.dropped = 0
+        self.was_dropped = threading.Condition()
         self._listener = listener
         self._target = target
         self._open: list[socket.socket] = []
@@ -47,24 +50,27 @@ class Relay:
                 client, _ = self._listener.accept()
             except OSError:
                 return
+            if self.is_away:
+                client.close()
+                with self.was_dropped:
+                    self.dropped += 1
+                    self.was_dropped.notify_all()
+                continue
             engine = socket.socket(socket.AF_UNIX)
             engine.connect(self._target)
             with self._lock:
                 self._open += [client, engine]
             for source, sink in ((client, engine), (engine, client)):
-                threading.Thread(
-                    target=self._pass, args=(source, sink, source is engine), daemon=True
-                ).start()
+                threading.Thread(target=_pass, args=(source, sink), daemon=True).start()
 
-    def _pass(self, source: socket.socket, sink: socket.socket, is_answer: bool) -> None:
+
+def _pass(source: socket.socket, sink: socket.socket) -> None:
+    with suppress(OSError):
+        while data := source.recv(65536):
+            sink.sendall(data)
+    for one in (source, sink):
         with suppress(OSError):
-            while data := source.recv(65536):
-                if is_answer:
-                    self.passed += len(data)
-                sink.sendall(data)
-        for one in (source, sink):
-            with suppress(OSError):
-                one.shutdown(socket.SHUT_RDWR)
+            one.shutdown(socket.SHUT_RDWR)
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """Training trials in containers: the driver's side of the warm worker."""
 
-from pushtrain.trial.session import Patience
-from pushtrain.trial.trainer import ContainerTrainer, Job
+from pushtrain.trial.job import Job, Patience
+from pushtrain.trial.trainer import ContainerTrainer
 
 __all__ = ["ContainerTrainer", "Job", "Patience"]

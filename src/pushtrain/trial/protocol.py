@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import math
+from itertools import pairwise
 from typing import Annotated, Literal, TypeAlias
 
 from pydantic import (
@@ -199,7 +200,7 @@ class TrialOutcome(_Incoming):
     @model_validator(mode="after")
     def _counts_its_epochs(self) -> TrialOutcome:
         numbers = [epoch.number for epoch in self.epochs]
-        if any(later <= earlier for earlier, later in zip(numbers, numbers[1:], strict=False)):
+        if any(later <= earlier for earlier, later in pairwise(numbers)):
             raise ValueError("epochs must be in their order")
         return self
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from dataclasses import dataclass
 
 from pushtrain.entities import Artifact, Cause, Epoch, Failure, TrialResult
 from pushtrain.errors import SandboxError
 from pushtrain.interfaces import SandboxState, TrialWatcher
 from pushtrain.trial.bundle import order_files
 from pushtrain.trial.folder import TrialFolder
-from pushtrain.trial.outcome import TrialContext, TrialEnd, clean, judge
+from pushtrain.trial.job import Patience, Trial, clean
+from pushtrain.trial.outcome import TrialEnd, judge
 from pushtrain.trial.protocol import (
     MAX_EPOCHS,
     MAX_RESULT,
@@ -38,49 +38,31 @@ class _Overdue(Exception):
     """The worker did not end the trial in time."""
 
 
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How long a worker is waited for, in seconds.
-
-    Attributes:
-        ready: for its imports (TensorFlow takes 8 to 25).
-        grace: between SIGTERM and SIGKILL to a trial's processes.
-        slack: beyond a trial's time limit and grace, before its container is removed.
-    """
-
-    ready: float = 300
-    grace: float = 3
-    slack: float = 20
-
-
 class Session:
     """Trains one trial; used once.
 
     Args:
-        context: the trial.
+        trial: the trial.
         worker: ready, and not under way with another trial.
         folder: where its log and its files go; open.
         watcher: hears of it.
         patience: how long to wait.
-        stopping: set from another thread, which also wakes the worker: ends it at once.
     """
 
     def __init__(
         self,
-        context: TrialContext,
+        trial: Trial,
         worker: WarmWorker,
         folder: TrialFolder,
         watcher: TrialWatcher,
         patience: Patience,
-        stopping: threading.Event,
     ) -> None:
-        self._context = context
+        self._trial = trial
         self._worker = worker
         self._folder = folder
         self._watcher = watcher
         self._patience = patience
-        self._stopping = stopping
-        self._number = context.spec.number
+        self._number = trial.spec.number
         self._attempt = 1
         self._began = self._deadline = 0.0
         self._epochs: list[Epoch] = []
@@ -88,8 +70,12 @@ class Session:
         self.is_orderly = False
         """Whether the trial came to its end by the protocol: the worker can take the next one."""
 
-    def train(self, order: TrialOrder) -> TrialResult:
+    def train(self, order: TrialOrder, stopping: threading.Event) -> TrialResult:
         """Gives the order and hears the trial out; its failure is a result.
+
+        Args:
+            order: the trial's order.
+            stopping: set from another thread, which also wakes the worker: ends it at once.
 
         Raises:
             EngineUnreachable: the engine does not answer.
@@ -97,21 +83,21 @@ class Session:
             JournalError: the trial's folder cannot be written.
         """
         self._attempt = order.attempt
-        files = order_files(order, self._context.spec.changed)
+        files = order_files(order, self._trial.spec.changed)
         self._worker.put(f"inbox/{self._number}", files)
         self._began = time.monotonic()
         self._deadline = (
             self._began + order.time_limit + self._patience.grace + self._patience.slack
         )
-        end = self._end()
-        return judge(self._context, end, pruned=self._pruned, stopped=self._stopping.is_set())
+        end = self._end(stopping)
+        return judge(self._trial, end, pruned=self._pruned, stopped=stopping.is_set())
 
-    def _end(self) -> TrialEnd:
+    def _end(self, stopping: threading.Event) -> TrialEnd:
         outcome: TrialOutcome | None = None
         artifacts: tuple[Artifact, ...] = ()
         failure: Failure | None = None
         try:
-            over = self._listen()
+            over = self._listen(stopping)
             if over is not None:
                 outcome, artifacts = self._bring_out(over)
                 self.is_orderly = True
@@ -126,9 +112,9 @@ class Session:
 
     # --- while it trains -----------------------------------------------------------------------
 
-    def _listen(self) -> TrialOver | None:
+    def _listen(self, stopping: threading.Event) -> TrialOver | None:
         """Hears the worker until the trial is over; None when it is to be stopped."""
-        while not self._stopping.is_set():
+        while not stopping.is_set():
             event = self._worker.next(self._deadline - time.monotonic())
             if event is not None:
                 self._check(event)
@@ -174,7 +160,7 @@ class Session:
         outcome = over.result
         if outcome is not None and (self._pruned or outcome.exit.disk_exceeded):
             return self._checked(outcome), ()
-        most = self._context.limits.disk + MAX_RESULT
+        most = self._trial.job.limits.disk + MAX_RESULT
         try:
             fetched = self._worker.fetch(f"trials/{self._number}/out", most=most)
             content, artifacts = self._folder.take(fetched)
@@ -191,32 +177,32 @@ class Session:
         return outcome
 
     def _bad_output(self, problem: str) -> Failure:
-        _log.warning("%s: bad output: %s", self._context, problem)
+        _log.warning("%s: bad output: %s", self._trial, problem)
         return Failure(
             Cause.BAD_OUTPUT,
-            f"{self._context}: what came out of its container breaks the protocol: {problem}",
+            f"{self._trial}: what came out of its container breaks the protocol: {problem}",
             hint="see whether the script writes to places that are not its own",
         )
 
     def _death(self, state: SandboxState | None) -> Failure:
-        image = self._context.image
+        image = self._trial.image
         if state is None:
             return Failure(
                 Cause.KILLED,
-                f"{self._context}: its container was removed from outside, image {image}",
+                f"{self._trial}: its container was removed from outside, image {image}",
                 hint="see who removed it; the next trial gets a new one",
             )
         if state.oom_killed and state.exit_code == 137:
             return Failure(
                 Cause.OUT_OF_MEMORY,
-                f"{self._context}: container killed (exit 137, OOMKilled) in image {image}",
+                f"{self._trial}: container killed (exit 137, OOMKilled) in image {image}",
                 hint="raise limits.memory in pushtrain.toml, or use smaller batches",
             )
         how = "its output ended" if state.is_running else f"exit {state.exit_code}"
         told = f": {clean(state.error)}" if state.error else ""
         return Failure(
             Cause.KILLED,
-            f"{self._context}: container ended before the trial did ({how}) in image {image}{told}",
+            f"{self._trial}: container ended before the trial did ({how}) in image {image}{told}",
             hint="see who killed it; the next trial gets a new one",
         )
 
@@ -224,7 +210,7 @@ class Session:
         waited = time.monotonic() - self._began
         return Failure(
             Cause.TIME_LIMIT,
-            f"{self._context} did not end within {self._context.seconds:g} s, and its worker did "
-            f"not end it either (waited {waited:.0f} s, container removed)",
+            f"{self._trial} did not end within {self._trial.job.trial_seconds:g} s, and its worker "
+            f"did not end it either (waited {waited:.0f} s, container removed)",
             hint="raise budget.trial_time in pushtrain.toml, or look for what blocks the script",
         )

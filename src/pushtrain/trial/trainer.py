@@ -4,31 +4,19 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import replace
 
-from pushtrain.entities import Image, Objective, TrialResult, TrialSpec
-from pushtrain.errors import PushtrainError, SandboxError, TrainingError
-from pushtrain.interfaces import (
-    LABEL_ATTEMPT,
-    LABEL_RUN,
-    LABEL_TRIAL,
-    Engine,
-    Limits,
-    Mount,
-    OutgoingFile,
-    SandboxSpec,
-    SandboxState,
-    TrialWatcher,
-)
-from pushtrain.trial.bundle import adapters, source_files, worker_files
+from pushtrain.entities import TrialResult, TrialSpec
+from pushtrain.errors import PushtrainError, SandboxError
+from pushtrain.interfaces import Engine, TrialWatcher
+from pushtrain.trial import startup
 from pushtrain.trial.folder import TrialFolder
-from pushtrain.trial.outcome import TrialContext, TrialEnd, clean, judge
-from pushtrain.trial.protocol import BadOutput, ImportFailed, Ready, TrialOrder, WorkerOrder
-from pushtrain.trial.session import Patience, Session
-from pushtrain.trial.warm_worker import ROOT, WarmWorker, WorkerEnded
+from pushtrain.trial.job import Job, Patience, Trial
+from pushtrain.trial.outcome import TrialEnd, judge
+from pushtrain.trial.protocol import Ready, TrialOrder
+from pushtrain.trial.session import Session
+from pushtrain.trial.warm_worker import WarmWorker
 
 _log = logging.getLogger(__name__)
 
@@ -36,41 +24,6 @@ _MOST_DEATHS = 5
 """Workers in a row that may die before training is given up."""
 _RENEW_AFTER = 128 * 1024**2
 """Bytes that one worker may say: engines keep what a container prints until it is removed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """What all trials of a worker have in common.
-
-    Attributes:
-        run: the run's id.
-        worker: number of the worker within the run.
-        image: what it runs in.
-        source: root of the pushed tree.
-        entry: the script, as a POSIX path relative to `source`.
-        trials: where the trials' folders go.
-        limits: what its container may use.
-        objective: what is measured.
-        trial_seconds: a trial's time limit.
-        mounts: declared data directories.
-        args: the script's arguments.
-        workdir: the script's directory, relative to `source`.
-        environment: the script's further environment variables.
-    """
-
-    run: str
-    worker: int
-    image: Image
-    source: Path
-    entry: str
-    trials: Path
-    limits: Limits
-    objective: Objective
-    trial_seconds: float
-    mounts: tuple[Mount, ...] = ()
-    args: tuple[str, ...] = ()
-    workdir: str = "."
-    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 class ContainerTrainer:
@@ -85,72 +38,66 @@ class ContainerTrainer:
         patience: how long to wait for a worker.
     """
 
-    def __init__(self, engine: Engine, job: Job, patience: Patience = Patience()) -> None:
+    def __init__(self, engine: Engine, job: Job, patience: Patience | None = None) -> None:
         self._engine = engine
         self._job = job
-        self._patience = patience
+        self._patience = patience or Patience()
         self._stopping = threading.Event()
         self._lock = threading.Lock()
         self._worker: WarmWorker | None = None
-        self._launched = 0
-        self._deaths = 0
-        self._attempts: dict[int, int] = {}
         self._ready: Ready | None = None
+        self._launched = self._deaths = 0
+        self._attempts: dict[int, int] = {}
         self._taken: set[int] = set()
         self._left_out: list[str] = []
 
-    @property
-    def data_fingerprints(self) -> Mapping[str, str]:
-        """Each mounted data directory's fingerprint, as its worker took it; empty before start."""
-        return self._ready.data if self._ready else {}
-
-    def start(self) -> None:
+    def start(self) -> Mapping[str, str]:
         """Brings up the worker and waits until it has imported its frameworks.
+
+        Returns:
+            Each mounted data directory's fingerprint, as the worker took it.
 
         Raises:
             TrainingError: a framework cannot be imported.
             SandboxError: the container cannot be launched or fed, or dies at once.
+            SourceError: the pushed tree cannot be read.
             EngineUnreachable: the engine does not answer.
         """
         if self._worker is None and not self._stopping.is_set():
             self._bring_up()
+        return self._ready.data if self._ready else {}
 
     def train(self, spec: TrialSpec, watcher: TrialWatcher) -> TrialResult:
         """Trains one trial to its end; a trial that fails is a result.
 
         Raises:
-            SandboxError: no worker can be brought up any more; also what `start` raises.
+            SandboxError: too many workers in a row have died; also whatever `start` raises,
+                where a new worker is needed.
+            JournalError: the trial's folder cannot be written.
         """
-        context = TrialContext(
-            self._job.run,
-            spec,
-            self._job.image.plan.tag,
-            self._job.limits,
-            self._job.trial_seconds,
-            self._job.objective,
-        )
+        trial = Trial(self._job, spec)
         worker = self._worker_for(spec.number)
         if worker is None:
-            return judge(context, TrialEnd(None, (), 0.0), stopped=True)
+            return judge(trial, TrialEnd(None, (), 0.0), stopped=True)
         log_limit = self._job.limits.log + 1024  # the worker says where it left something out
         with TrialFolder(self._job.trials / str(spec.number), log_limit) as folder:
-            session = Session(context, worker, folder, watcher, self._patience, self._stopping)
+            session = Session(trial, worker, folder, watcher, self._patience)
             try:
-                return self._completed(session.train(self._order(spec)))
+                return self._completed(session.train(self._order(spec), self._stopping))
             except PushtrainError:
                 if not self._stopping.is_set():
                     raise
-                return judge(context, TrialEnd(None, (), 0.0), stopped=True)
+                return judge(trial, TrialEnd(None, (), 0.0), stopped=True)
             finally:
                 self._settle(session.is_orderly)
 
     def stop(self) -> None:
-        """Ends the trial under way and refuses further ones."""
+        """Ends the trial under way and refuses further ones; never raises."""
         self._stopping.set()
         try:
             self._discard()
         except PushtrainError as error:
-            _log.warning("run %s: worker not removed while stopping: %s", self._job.run, error)
+            _log.warning("run %s: worker not removed: %s", self._job.run, error)
 
     def close(self) -> None:
         """Removes the container and its volume; idempotent, never raises."""
@@ -174,7 +121,7 @@ class ContainerTrainer:
         )
 
     def _completed(self, result: TrialResult) -> TrialResult:
-        """The result with what the worker knows: versions, and what it was not given."""
+        """The result with what only the worker's start told: versions, and what was left out."""
         versions = dict(result.versions)
         if self._ready is not None:
             versions = {"python": self._ready.python, **self._ready.versions, **versions}
@@ -214,118 +161,25 @@ class ContainerTrainer:
                 run=self._job.run,
                 deaths=self._deaths,
             )
+        self._launched += 1
+        self._taken.clear()
+        self._left_out = []
+        job = self._job
         try:
-            worker = self._launch()
-            self._feed(worker)
+            worker = self._worker = startup.launch(self._engine, job, self._launched)
+            startup.feed(worker, job, self._patience, self._left_out.append)
             worker.start()
-            self._ready = self._await_ready(worker)
+            self._ready = startup.await_ready(worker, job, self._patience, self._stopping)
         except BaseException as error:
             self._discard()
             if isinstance(error, PushtrainError) and self._stopping.is_set():
                 return
             raise
-
-    def _launch(self) -> WarmWorker:
-        job = self._job
-        self._launched += 1
-        name = f"pushtrain-{job.run}-{job.worker}"
-        self._engine.remove(name)  # left by a driver that died: a run has one driver at a time
-        spec = SandboxSpec(
-            name=name,
-            image=job.image.id,
-            command=(job.image.plan.python, "-I", "-B", "-u", f"{ROOT}/lib"),
-            labels={
-                LABEL_RUN: job.run,
-                LABEL_TRIAL: f"worker-{job.worker}",
-                LABEL_ATTEMPT: str(self._launched),
-            },
-            limits=job.limits,
-            mounts=job.mounts,
-        )
-        worker = WarmWorker(self._engine, spec)
-        with self._lock:
-            self._worker = worker
-        self._taken.clear()
         if self._stopping.is_set():
-            raise SandboxError(f"run {job.run}: stopped", hint="start another run")
-        return worker
-
-    def _feed(self, worker: WarmWorker) -> None:
-        job = self._job
-        self._left_out = []
-        order = WorkerOrder(
-            preload=job.image.plan.preload,
-            adapters=adapters(),
-            disk=job.limits.disk,
-            log=job.limits.log,
-            grace=self._patience.grace,
-            data=tuple(mount.target for mount in job.mounts),
-        )
-        worker.put("", iter([OutgoingFile("worker.json", order.encode())]))
-        worker.put("lib", worker_files())
-        worker.put("source", source_files(job.source, self._left_out.append))
-
-    def _await_ready(self, worker: WarmWorker) -> Ready | None:
-        """Waits for the first event; None when stopped meanwhile."""
-        job, tag = self._job, self._job.image.plan.tag
-        deadline = time.monotonic() + self._patience.ready
-        try:
-            event = None
-            while event is None and not self._stopping.is_set() and time.monotonic() < deadline:
-                event = worker.next(deadline - time.monotonic())
-        except WorkerEnded as ended:
-            raise self._died_early(ended) from None
-        except BadOutput as problem:
-            raise SandboxError(
-                f"run {job.run}: the worker in image {tag} breaks the protocol: {problem}",
-                hint="rebuild the image with `pushtrain image --build`",
-                run=job.run,
-            ) from None
-        if isinstance(event, ImportFailed):
-            raise TrainingError(
-                f"run {job.run}: {event.module} cannot be imported in image {tag}: "
-                f"{event.type}: {clean(event.message)}",
-                hint="name what it needs in requirements.txt or under [image] packages",
-                run=job.run,
-                module=event.module,
-                image=tag,
-                traceback=event.traceback,
-            )
-        if self._stopping.is_set():
-            return None
-        if not isinstance(event, Ready):
-            raise SandboxError(
-                f"run {job.run}: the worker in image {tag} was not ready within "
-                f"{self._patience.ready:g} s",
-                hint="see whether the engine's host is overloaded",
-                run=job.run,
-                image=tag,
-            )
-        return event
-
-    def _died_early(self, ended: WorkerEnded) -> SandboxError:
-        job, state = self._job, ended.state
-        how, hint = "removed from outside", "see who removed it, and start the run again"
-        if state is not None:
-            killed = ", OOMKilled" if state.oom_killed else ""
-            how = f"exit {state.exit_code}{killed}"
-            hint = "raise limits.memory" if killed else "see what the engine's log says of it"
-        return SandboxError(
-            f"run {job.run}: container ended before its worker was ready ({how}) in image "
-            f"{job.image.plan.tag}{_told(state)}",
-            hint=hint,
-            run=job.run,
-            image=job.image.plan.tag,
-            exit_code=state.exit_code if state else None,
-            oom_killed=bool(state and state.oom_killed),
-        )
+            self._discard()
 
     def _discard(self) -> None:
         with self._lock:
             worker, self._worker = self._worker, None
         if worker is not None:
             worker.remove()
-
-
-def _told(state: SandboxState | None) -> str:
-    return f": {clean(state.error)}" if state is not None and state.error else ""

@@ -1,0 +1,136 @@
+"""Bringing up a worker: its container launched, fed with the source, and waited for."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+from pushtrain.errors import SandboxError, TrainingError
+from pushtrain.interfaces import (
+    LABEL_ATTEMPT,
+    LABEL_RUN,
+    LABEL_TRIAL,
+    Engine,
+    OutgoingFile,
+    SandboxSpec,
+)
+from pushtrain.trial.bundle import adapters, source_files, worker_files
+from pushtrain.trial.job import Job, Patience, clean
+from pushtrain.trial.protocol import BadOutput, ImportFailed, Ready, WorkerEvent, WorkerOrder
+from pushtrain.trial.warm_worker import ROOT, WarmWorker, WorkerEnded
+
+
+def launch(engine: Engine, job: Job, attempt: int) -> WarmWorker:
+    """A worker's container, created and not started; errors as `Engine.launch`.
+
+    One of the same name was left by a driver that died, since a run has one driver at a time.
+    """
+    name = f"pushtrain-{job.run}-{job.worker}"
+    engine.remove(name)
+    spec = SandboxSpec(
+        name=name,
+        image=job.image.id,
+        command=(job.image.plan.python, "-I", "-B", "-u", f"{ROOT}/lib"),
+        labels={
+            LABEL_RUN: job.run,
+            LABEL_TRIAL: f"worker-{job.worker}",
+            LABEL_ATTEMPT: str(attempt),
+        },
+        limits=job.limits,
+        mounts=job.mounts,
+    )
+    return WarmWorker(engine, spec)
+
+
+def feed(
+    worker: WarmWorker, job: Job, patience: Patience, on_left_out: Callable[[str], None]
+) -> None:
+    """Puts in what a worker needs before its start: itself, its configuration, and the source."""
+    order = WorkerOrder(
+        preload=job.image.plan.preload,
+        adapters=adapters(),
+        disk=job.limits.disk,
+        log=job.limits.log,
+        grace=patience.grace,
+        data=tuple(mount.target for mount in job.mounts),
+    )
+    worker.put("", iter([OutgoingFile("worker.json", order.encode())]))
+    worker.put("lib", worker_files())
+    worker.put("source", source_files(job.source, on_left_out))
+
+
+def await_ready(
+    worker: WarmWorker, job: Job, patience: Patience, stopping: threading.Event
+) -> Ready | None:
+    """Waits until a started worker takes orders; None when stopped meanwhile.
+
+    Raises:
+        TrainingError: a framework cannot be imported.
+        SandboxError: it ended, broke the protocol, or took too long.
+        EngineUnreachable: the engine does not answer.
+    """
+    deadline = time.monotonic() + patience.ready
+    event: WorkerEvent | None = None
+    try:
+        while event is None and not stopping.is_set() and time.monotonic() < deadline:
+            event = worker.next(deadline - time.monotonic())
+    except WorkerEnded as ended:
+        raise _ended(job, ended) from None
+    except BadOutput as problem:
+        raise _unusable(job, f"breaks the protocol: {problem}") from None
+    if isinstance(event, Ready):
+        return event
+    if isinstance(event, ImportFailed):
+        raise _not_importable(job, event)
+    if stopping.is_set():
+        return None
+    if event is not None:
+        raise _unusable(job, f"began with {event.event!r}")
+    raise SandboxError(
+        f"run {job.run}: the worker in image {job.image.plan.tag} was not ready within "
+        f"{patience.ready:g} s",
+        hint="see whether the engine's host is overloaded",
+        run=job.run,
+        image=job.image.plan.tag,
+    )
+
+
+def _not_importable(job: Job, event: ImportFailed) -> TrainingError:
+    return TrainingError(
+        f"run {job.run}: {clean(event.module)} cannot be imported in image {job.image.plan.tag}: "
+        f"{clean(event.type)}: {clean(event.message)}",
+        hint="name what it needs in requirements.txt or under [image] packages in pushtrain.toml",
+        run=job.run,
+        image=job.image.plan.tag,
+        module=event.module,
+        traceback=event.traceback,
+    )
+
+
+def _unusable(job: Job, how: str) -> SandboxError:
+    return SandboxError(
+        f"run {job.run}: the worker in image {job.image.plan.tag} {how}",
+        hint="rebuild the image with `pushtrain image --build`",
+        run=job.run,
+        image=job.image.plan.tag,
+    )
+
+
+def _ended(job: Job, ended: WorkerEnded) -> SandboxError:
+    state = ended.state
+    how, hint, told = "removed from outside", "see who removed it, and start the run again", ""
+    if state is not None:
+        killed = ", OOMKilled" if state.oom_killed else ""
+        how = f"exit {state.exit_code}{killed}"
+        hint = "raise limits.memory in pushtrain.toml" if killed else "see the engine's own log"
+        told = f": {clean(state.error)}" if state.error else ""
+    return SandboxError(
+        f"run {job.run}: container ended before its worker was ready ({how}) in image "
+        f"{job.image.plan.tag}{told}",
+        hint=hint,
+        run=job.run,
+        image=job.image.plan.tag,
+        exit_code=state.exit_code if state else None,
+        oom_killed=bool(state and state.oom_killed),
+    )
