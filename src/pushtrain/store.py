@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -78,7 +79,7 @@ class RunFolder:
         """
         with (self.path / "driver.lock").open("a") as file:
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.fcntl(file, fcntl.F_OFD_SETLK, _FLOCK.pack(*_WHOLE_FILE))
             except BlockingIOError:
                 yield False
                 return
@@ -86,9 +87,18 @@ class RunFolder:
 
     @property
     def is_driven(self) -> bool:
-        """Whether a live process drives the run."""
-        with self.driving() as free:
-            return not free
+        """Whether a live process drives the run. Only looks: a driver can start meanwhile."""
+        try:
+            with (self.path / "driver.lock").open("a") as file:
+                asked = fcntl.fcntl(file, fcntl.F_OFD_GETLK, _FLOCK.pack(*_WHOLE_FILE))
+        except FileNotFoundError:
+            return False
+        return bool(_FLOCK.unpack(asked)[0] != fcntl.F_UNLCK)
+
+
+_FLOCK = struct.Struct("@hhqqi4x")
+"""struct flock of fcntl(2), for open file description locks."""
+_WHOLE_FILE = (fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
 
 
 class Store:
@@ -160,16 +170,29 @@ class LiveRun:
     """The run that this process drives: its folder, its journal, and what both say now.
 
     `append` may be called from several threads; observers hear of every entry, one at a time.
+
+    Args:
+        folder: the run's files.
+        observers: hear of what happens from now on.
+        replay: whether they first hear of what has happened so far.
     """
 
     def __init__(
-        self, folder: RunFolder, observers: tuple[Callable[[Entry, RunRecord], None], ...] = ()
+        self,
+        folder: RunFolder,
+        observers: tuple[Callable[[Entry, RunRecord], None], ...] = (),
+        *,
+        replay: bool = False,
     ) -> None:
         self.folder = folder
         self._journal = Journal(folder.journal)
         self._observers = observers
         self._lock = threading.RLock()
-        self._record = fold(folder.id, self._journal.read())
+        self._record = RunRecord(folder.id)
+        if not replay:
+            self._record = fold(folder.id, self._journal.read())
+        else:
+            self.refresh()
 
     @property
     def id(self) -> str:

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import importlib
 import logging
+import os
+import signal
 import sys
+from types import FrameType
 
 import click
 
@@ -26,6 +29,7 @@ COMMANDS = {
     "report": "Show where a run's report is, or write it anew.",
     "patch": "Print the winning change as a patch.",
     "stop": "Stop a run cleanly.",
+    "resume": "Go on with a run whose driver died.",
     "reproduce": "Retrain a run from its manifest and compare.",
     "notify": "Deliver messages that still wait.",
     "doctor": "Check this machine and say what to mend.",
@@ -72,7 +76,25 @@ def _group(verbose: int) -> None:
 
 def main() -> None:
     """Runs the command line; every expected error becomes one message and its exit code."""
+    _catch_signals()
     try:
         _group(standalone_mode=False)
-    except Exception as error:
+    except (Exception, KeyboardInterrupt) as error:
         sys.exit(fail(error, as_json="--json" in sys.argv[1:]))
+
+
+def _catch_signals() -> None:
+    """SIGINT and SIGTERM stop cleanly; a second one is told to wait, the third one ends at once."""
+    heard = 0
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        nonlocal heard
+        heard += 1
+        if heard == 1:
+            raise KeyboardInterrupt
+        if heard > 2:
+            os._exit(128 + number)
+        os.write(2, b"pushtrain: stopping; once more leaves containers behind\n")
+
+    signal.signal(signal.SIGINT, stop)
+    signal.signal(signal.SIGTERM, stop)

@@ -171,7 +171,7 @@ def _under_way(record: RunRecord, number: int) -> Table:
     return grid
 
 
-def told(entry: Entry, record: RunRecord) -> str | None:  # noqa: PLR0911  one case per event
+def told(entry: Entry, record: RunRecord) -> str | None:  # noqa: PLR0911, PLR0912  one case per event
     """An event as one line for people; None for what they need not read."""
     match entry.event:
         case RunStarted(push=push):
