@@ -1,0 +1,155 @@
+"""Directory trees that a script has written to: measuring, removing and collecting them.
+
+The script may have left anything: folders deeper than a path can name, links, devices, files
+without permissions. Nothing here follows a link.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+_ENTRY = 4096
+"""Bytes that every file and folder counts for at least, so that empty ones do not come free."""
+
+UNMEASURABLE = 2**62
+"""The usage of a tree with folders deeper than a path can name."""
+
+
+def usage(*trees: Path) -> int:
+    """Bytes on disk of everything below `trees`."""
+    total = 0
+    try:
+        for tree in trees:
+            for entry in walk(tree):
+                total += max(_ENTRY, entry.stat(follow_symlinks=False).st_blocks * 512)
+    except OSError:
+        return UNMEASURABLE
+    return total
+
+
+def walk(tree: Path) -> Iterator[os.DirEntry[str]]:
+    """Every entry below `tree`; what vanishes meanwhile is left out.
+
+    Raises:
+        OSError: a folder's path is too long, or it cannot be read.
+    """
+    pending = [str(tree)]
+    while pending:
+        try:
+            with os.scandir(pending.pop()) as entries:
+                for entry in entries:
+                    if entry.is_dir(follow_symlinks=False):
+                        pending.append(entry.path)
+                    yield entry
+        except FileNotFoundError:
+            continue
+
+
+def empty(directory: Path) -> None:
+    """Removes everything in `directory`, whatever its depth and permissions."""
+    directory.mkdir(parents=True, exist_ok=True)
+    serial = 0
+    pending = [str(directory)]
+    while pending:
+        folder = pending.pop()
+        with os.scandir(folder) as entries:
+            for entry in list(entries):
+                if not entry.is_dir(follow_symlinks=False):
+                    os.unlink(entry.path)  # noqa: PTH108
+                    continue
+                os.chmod(entry.path, 0o700)  # noqa: PTH101
+                shallow = entry.path
+                if folder != str(directory):
+                    serial += 1
+                    shallow = str(directory / f".removed-{os.getpid()}-{serial}")
+                    os.rename(entry.path, shallow)  # noqa: PTH104
+                pending.append(shallow)
+        if folder != str(directory):
+            os.rmdir(folder)  # noqa: PTH106
+
+
+class Stamp(NamedTuple):
+    """What tells that a file has not been touched since."""
+
+    inode: int
+    size: int
+    modified: int
+    changed: int
+
+
+def stamps(tree: Path) -> dict[str, Stamp]:
+    """The files of a tree by relative path."""
+    return {
+        os.path.relpath(entry.path, tree): _stamp(entry)
+        for entry in walk(tree)
+        if not entry.is_dir(follow_symlinks=False)
+    }
+
+
+def copy(source: Path, target: Path) -> None:
+    """Copies a tree with its links as they are; the copy can be written to."""
+    shutil.copytree(source, target, symlinks=True, copy_function=shutil.copyfile)
+    target.chmod(0o755)
+    for entry in walk(source):
+        is_folder = entry.is_dir(follow_symlinks=False)
+        is_file = entry.is_file(follow_symlinks=False)
+        if is_folder or (is_file and entry.stat().st_mode & 0o100):
+            (target / os.path.relpath(entry.path, source)).chmod(0o755)
+
+
+def collect(
+    tree: Path, target: Path, known: dict[str, Stamp], *, most: int, prefix: str
+) -> list[str]:
+    """Moves the regular files of `tree` that are not `known` to `target`.
+
+    Args:
+        tree: where the script wrote; all of its processes have ended.
+        target: made if there is anything to move.
+        known: files that do not count while they are as they were.
+        most: bytes of apparent size in all.
+        prefix: what stands before a path in a refusal.
+
+    Returns:
+        What was refused and why, such as `files/evil (symbolic link)`.
+    """
+    refused = []
+    left = most
+    try:
+        for entry in sorted(walk(tree), key=lambda entry: entry.path):
+            path = os.path.relpath(entry.path, tree)
+            if entry.is_dir(follow_symlinks=False) or known.get(path) == _stamp(entry):
+                continue
+            if "__pycache__" in Path(path).parts:
+                continue
+            reason = _objection(entry, path, left)
+            if reason:
+                refused.append(f"{prefix}/{path} ({reason})")
+                continue
+            left -= entry.stat().st_size
+            (target / path).parent.mkdir(parents=True, exist_ok=True)
+            os.chmod(entry.path, 0o644)  # noqa: PTH101
+            os.rename(entry.path, target / path)  # noqa: PTH104
+    except OSError as error:
+        refused.append(f"{prefix}/ (cannot be read: {error.strerror})")
+    return refused
+
+
+def _objection(entry: os.DirEntry[str], path: str, left: int) -> str:
+    mode = entry.stat(follow_symlinks=False).st_mode
+    if stat.S_ISLNK(mode):
+        return "symbolic link"
+    if not stat.S_ISREG(mode):
+        return {stat.S_IFIFO: "pipe", stat.S_IFSOCK: "socket"}.get(stat.S_IFMT(mode), "device")
+    if not path.isprintable():
+        return "name with control characters"
+    return "more than may be kept" if entry.stat().st_size > left else ""
+
+
+def _stamp(entry: os.DirEntry[str]) -> Stamp:
+    facts = entry.stat(follow_symlinks=False)
+    return Stamp(facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns)
