@@ -28,7 +28,8 @@ def judge(record: RunRecord, ending: Ending, now: float) -> Verdict:
     state, failure = ending.state, ending.failure
     if state is RunState.SPENT and best is None and not _was_trained(record):
         state, failure = RunState.FAILED, _first_failure(record)
-    return _verdict(record, state, now, _reason(record, state, best, failure), best)
+    reason = _reason(record, Ending(state, failure, ending.spent), best)
+    return _verdict(record, state, now, reason, best)
 
 
 def judge_error(record: RunRecord, error: PushtrainError, now: float) -> Verdict:
@@ -58,22 +59,20 @@ def _verdict(
     )
 
 
-def _reason(
-    record: RunRecord, state: RunState, best: TrialResult | None, failure: Failure | None
-) -> str:
-    if failure is not None:
-        return _told(failure)
-    match state:
+def _reason(record: RunRecord, ending: Ending, best: TrialResult | None) -> str:
+    if ending.failure is not None:
+        return _told(ending.failure)
+    match ending.state:
         case RunState.STOPPED | RunState.SUPERSEDED:
             by = record.stop.reason if record.stop else "interrupted"
             return f"{by}; best so far: {_value(record, best)}"
         case RunState.SPENT:
-            return _why_spent(record, best)
+            return _why_spent(record, ending, best)
         case _:
             return _met(record, best)
 
 
-def _why_spent(record: RunRecord, best: TrialResult | None) -> str:
+def _why_spent(record: RunRecord, ending: Ending, best: TrialResult | None) -> str:
     if ON_TRAINING_DATA in record.warnings:
         return ON_TRAINING_DATA
     if best is None:
@@ -81,10 +80,8 @@ def _why_spent(record: RunRecord, best: TrialResult | None) -> str:
             f"{_metric(record)} was only measured on the data that the model was trained on; "
             "let the script evaluate on held-out data, or give `fit` validation data"
         )
-    return (
-        f"best {_value(record, best)} (target {record.objective}), trial {best.number}; the budget "
-        "is spent: raise --trials or --time, or lower the target"
-    )
+    value = f"best {_value(record, best)} (target {record.objective}), trial {best.number}"
+    return f"{value}; {ending.spent}, or lower the target"
 
 
 def _met(record: RunRecord, best: TrialResult | None) -> str:

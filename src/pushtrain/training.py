@@ -23,13 +23,16 @@ from pushtrain.entities import (
 from pushtrain.events import DataRead, EpochEnded, TrialEnded, TrialStarted, Warned
 from pushtrain.interfaces import Proposal, Rewriter, Searcher, Trainer
 from pushtrain.objective import epoch_value
-from pushtrain.record import CONFIRMATION
+from pushtrain.record import CONFIRMATION, RunRecord
 from pushtrain.store import LiveRun
 
 _log = logging.getLogger(__name__)
 
 _POLL = 0.5
 """Seconds between two looks at the clock and at what other processes wrote in the journal."""
+
+_MOST_FAILURES = 3
+"""Trials that may fail by the same cause before any gave a value."""
 
 _HOPELESS = (Cause.DOWNLOAD, Cause.NO_VALUE)
 """Causes that no other knob value can cure."""
@@ -42,10 +45,19 @@ ON_TRAINING_DATA = (
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """Why the trials ended: a finished state, and for a failure what it was."""
+    """Why the trials ended: a finished state, what was spent, and for a failure what it was."""
 
     state: RunState
     failure: Failure | None = None
+    spent: str = ""
+
+
+TIME_SPENT = "the time is spent: raise --time"
+TRIALS_SPENT = "the trials are spent: raise --trials"
+ALL_TRIED = (
+    "every set of values was tried: widen [knobs] in pushtrain.toml, or make more of the script's "
+    "values literals"
+)
 
 
 class Training:
@@ -123,8 +135,9 @@ class Training:
                 is_superseded = stop.superseded_by is not None
                 self._halt(Ending(RunState.SUPERSEDED if is_superseded else RunState.STOPPED))
             if self._seconds_left() <= 0:
-                self._halt(Ending(RunState.SPENT))
-        self._halt(Ending(RunState.SPENT))
+                self._halt(Ending(RunState.SPENT, spent=TIME_SPENT))
+        spent = ALL_TRIED if self._trials_left() > 0 else TRIALS_SPENT
+        self._halt(Ending(RunState.SPENT, spent=spent))
 
     def _halt(self, ending: Ending) -> None:
         """Ends everything in flight; the first reason to do so stands."""
@@ -200,7 +213,9 @@ class Training:
                     self._live.append(Warned(ON_TRAINING_DATA))
                 self._halt(Ending(RunState.SPENT))
         failure = result.failure
-        if failure is not None and _is_final(result.number, failure.cause):
+        if failure is not None and (
+            _is_final(result.number, failure.cause) or _is_fruitless(record, failure.cause)
+        ):
             self._halt(Ending(RunState.FAILED, failure))
 
 
@@ -241,3 +256,10 @@ def _blamed(result: TrialResult) -> TrialResult:
 
 def _is_final(number: int, cause: Cause) -> bool:
     return cause in _HOPELESS or (number == 0 and cause is Cause.USER_ERROR)
+
+
+def _is_fruitless(record: RunRecord, cause: Cause) -> bool:
+    """Whether nothing but this failure has come of the run, often enough to give up."""
+    causes = [result.failure.cause for result in record.trials.values() if result.failure]
+    nothing_else = len(causes) == len(record.trials) and set(causes) == {cause}
+    return nothing_else and len(causes) >= _MOST_FAILURES
