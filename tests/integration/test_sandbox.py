@@ -97,7 +97,7 @@ ESCAPES = {
     "make a device": "mknod /tmp/x b 8 0",
     "mount": "mount -t tmpfs none /bin",
     "remount the root": "mount -o remount,rw /",
-    "become another user": "start-stop-daemon -S -c root -p /tmp/pid -x /bin/true",
+    "become another user": "nsenter -S 7 true",
     "give a file away": "touch /tmp/x && chown 7:7 /tmp/x",
     "change the root": "chroot / true",
     "leave the namespaces": "unshare -m true",
