@@ -21,13 +21,14 @@ def loaded(connection: Connection, run_id: str) -> Iterator[str]:
     """The image on an engine, under a tag of this test session's own."""
     name = f"pushtrain-busybox-{run_id}"
     with connection.calling("busybox cannot be loaded") as client:
-        client.import_image_from_data(_root_file_system(), repository=name, tag="1")
+        client.import_image_from_data(root_file_system(), repository=name, tag="1")
     yield f"{name}:1"
     with connection.calling("busybox cannot be removed") as client:
         client.remove_image(f"{name}:1", force=True)
 
 
-def _root_file_system() -> bytes:
+def root_file_system() -> bytes:
+    """The image as an archive in tar format."""
     found = shutil.which("busybox")
     if found is None:
         raise RuntimeError("these tests need busybox: apt-get install busybox-static")
