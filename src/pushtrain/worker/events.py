@@ -30,6 +30,10 @@ class Events:
         while rest:
             rest = rest[os.write(self._descriptor, rest) :]
 
+    def close(self) -> None:
+        """In a forked child, which has nothing to say here."""
+        os.close(self._descriptor)
+
 
 def encode(value: object) -> bytes:
     """Compact JSON in UTF-8; numbers that are not finite as the protocol spells them."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -16,13 +17,14 @@ from pushtrain.worker.orders import VERSION, Order
 
 _ROLES = {"reported", "held-out", "cross-validation", "validation", "printed", "training"}
 _NOT_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
-_MOST = {
-    "measurements": 20_000,
-    "network": 1_000,
-    "notes": 1_000,
-    "refused": 1_000,
-    "epochs": 100_000,
-}
+_MOST = {"measurements": 20_000, "network": 1_000, "notes": 1_000, "refused": 1_000}
+_MOST_EPOCHS = 100_000
+_MOST_METRICS = 100
+_MOST_PARAMETERS = 256 * 1024
+"""Bytes of them all."""
+_MOST_HEARD = 32 * 1024 * 1024
+"""Bytes of all messages of a trial: the worker's memory is not the script's to fill."""
+_THINNED = ("epochs", "measurements", "network", "notes", "refused")
 MOST_BYTES = 4 * 1024 * 1024
 """Of result.json."""
 
@@ -50,6 +52,8 @@ class Outcome:
 
     def __init__(self, order: Order) -> None:
         self._order = order
+        self._heard = 0
+        self._parameters = 0
         self._record: dict[str, Any] = {
             "error": None,
             "network": [],
@@ -69,6 +73,10 @@ class Outcome:
 
         What is malformed or beyond a limit is left out.
         """
+        self._heard += len(message)
+        if self._heard > _MOST_HEARD:
+            self.note("the trial told too much of itself: what came later is left out")
+            return None
         try:
             fields = json.loads(message)
             kind = fields.pop("kind")
@@ -96,6 +104,17 @@ class Outcome:
         for line in refused:
             self._add("refused", line[:2000])
 
+    def lasted(self, seconds: float) -> None:
+        """How long the trial's process ran, where it could not tell of its script itself."""
+        self._record["seconds"].setdefault("script", round(seconds, 6))
+
+    def keep_model_if(self, is_there: Callable[[str], bool]) -> None:
+        """Forgets a model that the trial told of and did not leave."""
+        model = self._record["model"]
+        if model and not is_there(model["path"]):
+            self._record["model"] = None
+            self.note(f"the model is not there: {model['path']}")
+
     @property
     def epochs(self) -> list[dict[str, Any]]:
         """The epochs so far."""
@@ -112,9 +131,7 @@ class Outcome:
             "log": log,
         }
         while len(encode(result)) > MOST_BYTES:
-            longest = max(
-                ("epochs", "measurements", "notes", "refused"), key=lambda k: len(result[k])
-            )
+            longest = max(_THINNED, key=lambda name: len(encode(result[name])))
             result[longest] = [*result[longest][:-1:2], result[longest][-1]]
             self.note(f"{longest}: only a part is kept")
         return result
@@ -123,11 +140,10 @@ class Outcome:
 
     def _take_epoch(self, fields: dict[str, Any]) -> dict[str, Any] | None:
         epochs = self._record["epochs"]
-        if len(epochs) >= _MOST["epochs"]:
+        if len(epochs) >= _MOST_EPOCHS:
             return None
-        metrics = {
-            str(name)[:200]: _number(v) for name, v in list(fields["metrics"].items())[:1000]
-        }
+        named = list(fields["metrics"].items())[:_MOST_METRICS]
+        metrics = {str(name)[:200]: _number(value) for name, value in named if name}
         number = len(epochs) + 1
         epoch = {"number": number, "metrics": metrics, "seconds": _seconds(fields["seconds"])}
         epochs.append(epoch)
@@ -177,11 +193,16 @@ class Outcome:
             self._record["confusion"] = {"labels": labels, "matrix": matrix}
 
     def _take_parameters(self, fields: dict[str, Any]) -> None:
-        self._record["parameters"].update(_plain(fields["values"], depth=6))
+        values = _plain(fields["values"], depth=6)
+        self._parameters += len(encode(values))
+        if self._parameters <= _MOST_PARAMETERS:
+            self._record["parameters"].update(values)
 
     def _take_versions(self, fields: dict[str, Any]) -> None:
-        for name, version in list(fields["values"].items())[:500]:
-            self._record["versions"][str(name)[:200]] = str(version)[:200] or "unknown"
+        versions = self._record["versions"]
+        for name, version in list(fields["values"].items())[: 500 - len(versions)]:
+            if name:
+                versions[str(name)[:200]] = str(version)[:200] or "unknown"
 
     def _take_model(self, fields: dict[str, Any]) -> None:
         self._record["model"] = {

@@ -9,6 +9,7 @@ import selectors
 import signal
 import socket
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,6 +44,11 @@ class Pipes:
         """In the worker, after the fork."""
         os.close(self.child_output)
         self.child_messages.close()
+
+    def keep_childs(self) -> None:
+        """In the child, after the fork."""
+        os.close(self.output)
+        self.messages.close()
 
     def close(self) -> None:
         """In the worker, at the end of the trial."""
@@ -81,10 +87,11 @@ class Supervision:
 
     def run(self) -> Ending:
         """Returns when the script has ended, with all that it started."""
-        with selectors.DefaultSelector() as selector:
+        with selectors.DefaultSelector() as selector, self._handle() as handle:
             selector.register(self.pipes.output, selectors.EVENT_READ)
             selector.register(self.pipes.messages, selectors.EVENT_READ)
-            self._watch_process(selector)
+            if handle is not None:
+                selector.register(handle, selectors.EVENT_READ)
             while self._status is None:
                 selector.select(_TICK)
                 if not self._drain_output():
@@ -182,13 +189,18 @@ class Supervision:
         elif hits.pids:
             self.outcome.note("the limit of processes was hit")
 
-    def _watch_process(self, selector: selectors.BaseSelector) -> None:
-        """Wakes the loop at once when the child ends, where the kernel can (5.3)."""
+    @contextlib.contextmanager
+    def _handle(self) -> Iterator[int | None]:
+        """What becomes readable at once when the child ends, where the kernel can (5.3)."""
         try:
-            self._handle = os.pidfd_open(self.process)
+            handle = os.pidfd_open(self.process)
         except (OSError, AttributeError):
+            yield None
             return
-        selector.register(self._handle, selectors.EVENT_READ)
+        try:
+            yield handle
+        finally:
+            os.close(handle)
 
     @staticmethod
     def _forget(selector: selectors.BaseSelector, what: int | socket.socket) -> None:

@@ -7,6 +7,7 @@ without permissions. Nothing here follows a link.
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import stat
 from collections.abc import Iterator
@@ -53,7 +54,6 @@ def walk(tree: Path) -> Iterator[os.DirEntry[str]]:
 def empty(directory: Path) -> None:
     """Removes everything in `directory`, whatever its depth and permissions."""
     directory.mkdir(parents=True, exist_ok=True)
-    serial = 0
     pending = [str(directory)]
     while pending:
         folder = pending.pop()
@@ -65,8 +65,7 @@ def empty(directory: Path) -> None:
                 os.chmod(entry.path, 0o700)  # noqa: PTH101
                 shallow = entry.path
                 if folder != str(directory):
-                    serial += 1
-                    shallow = str(directory / f".removed-{os.getpid()}-{serial}")
+                    shallow = str(directory / f".removed-{secrets.token_hex(8)}")
                     os.rename(entry.path, shallow)  # noqa: PTH104
                 pending.append(shallow)
         if folder != str(directory):
@@ -84,11 +83,12 @@ class Stamp(NamedTuple):
 
 def stamps(tree: Path) -> dict[str, Stamp]:
     """The files of a tree by relative path."""
-    return {
-        os.path.relpath(entry.path, tree): _stamp(entry)
+    found = (
+        (os.path.relpath(entry.path, tree), stamp(entry))
         for entry in walk(tree)
         if not entry.is_dir(follow_symlinks=False)
-    }
+    )
+    return {path: one for path, one in found if one is not None}
 
 
 def copy(source: Path, target: Path) -> None:
@@ -104,7 +104,7 @@ def copy(source: Path, target: Path) -> None:
 
 def collect(
     tree: Path, target: Path, known: dict[str, Stamp], *, most: int, prefix: str
-) -> list[str]:
+) -> tuple[list[str], int]:
     """Moves the regular files of `tree` that are not `known` to `target`.
 
     Args:
@@ -115,14 +115,15 @@ def collect(
         prefix: what stands before a path in a refusal.
 
     Returns:
-        What was refused and why, such as `files/evil (symbolic link)`.
+        What was refused and why, such as `files/evil (symbolic link)`, and what is left of
+        `most`.
     """
     refused = []
     left = most
     try:
         for entry in sorted(walk(tree), key=lambda entry: entry.path):
             path = os.path.relpath(entry.path, tree)
-            if entry.is_dir(follow_symlinks=False) or known.get(path) == _stamp(entry):
+            if entry.is_dir(follow_symlinks=False) or known.get(path) == stamp(entry):
                 continue
             if "__pycache__" in Path(path).parts:
                 continue
@@ -136,7 +137,7 @@ def collect(
             os.rename(entry.path, target / path)  # noqa: PTH104
     except OSError as error:
         refused.append(f"{prefix}/ (cannot be read: {error.strerror})")
-    return refused
+    return refused, left
 
 
 def _objection(entry: os.DirEntry[str], path: str, left: int) -> str:
@@ -150,6 +151,10 @@ def _objection(entry: os.DirEntry[str], path: str, left: int) -> str:
     return "more than may be kept" if entry.stat().st_size > left else ""
 
 
-def _stamp(entry: os.DirEntry[str]) -> Stamp:
-    facts = entry.stat(follow_symlinks=False)
+def stamp(entry: Path | os.DirEntry[str]) -> Stamp | None:
+    """A file's stamp, None where there is none."""
+    try:
+        facts = os.stat(entry, follow_symlinks=False)  # noqa: PTH116
+    except OSError:
+        return None
     return Stamp(facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns)
