@@ -10,9 +10,11 @@ import pytest
 
 from pushtrain.engine.connection import Connection
 from pushtrain.engine.docker_engine import DockerEngine
+from pushtrain.entities import Image
 from pushtrain.errors import PushtrainError
 from pushtrain.interfaces import LABEL_RUN, Limits, Mount, SandboxSpec
 from support import busybox as image
+from support import python_image as python
 from support.leftovers import clear
 
 MIB = 1024**2
@@ -47,6 +49,13 @@ def busybox(connection: Connection, run_id: str) -> Iterator[str]:
     """A tiny image on the machine's engine; see support/busybox.py for what is in it."""
     with image.loaded(connection, run_id) as tag:
         yield tag
+
+
+@pytest.fixture(scope="session")
+def python_image(connection: Connection, run_id: str) -> Iterator[Image]:
+    """A small image with Python on the machine's engine; see support/python_image.py."""
+    with python.loaded(connection, run_id) as loaded:
+        yield loaded
 
 
 @pytest.fixture

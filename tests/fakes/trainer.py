@@ -65,7 +65,8 @@ class FakeTrainer:
         self._trials, self._objective, self._score = trials, objective, score
         self._count, self._role, self._fail = epochs, role, fail
         self._data, self._start_error, self._before_epoch = data or {}, start_error, before_epoch
-        self._stopping = threading.Event()
+        self.stopping = threading.Event()
+        """Set by `stop` and `close`."""
         self.trained: list[TrialSpec] = []
         """Every trial that was taken on, in order."""
         self.is_started = self.is_closed = False
@@ -81,7 +82,7 @@ class FakeTrainer:
         """Goes through the epochs at once, stopping and pruning as the watcher and `stop` say."""
         assert self.is_started, "start() comes first"
         assert not self.is_closed, "close() comes last"
-        if self._stopping.is_set():
+        if self.stopping.is_set():
             return self._result(spec, TrialState.STOPPED)
         self.trained.append(spec)
         failure = self._fail(spec) if self._fail else None
@@ -96,7 +97,7 @@ class FakeTrainer:
         while len(epochs) < self._count:
             if self._before_epoch:
                 self._before_epoch(spec.number, len(epochs) + 1)
-            if self._stopping.is_set():
+            if self.stopping.is_set():
                 return self._result(spec, TrialState.STOPPED, epochs)
             epochs.append(self._epoch(spec, len(epochs) + 1))
             self._print(folder, spec, epochs[-1], watcher)
@@ -107,11 +108,11 @@ class FakeTrainer:
 
     def stop(self) -> None:
         """Ends the trial under way before its next epoch, and refuses further ones."""
-        self._stopping.set()
+        self.stopping.set()
 
     def close(self) -> None:
         """Refuses everything from now on."""
-        self._stopping.set()
+        self.stopping.set()
         self.is_closed = True
 
     def _epoch(self, spec: TrialSpec, number: int) -> Epoch:
@@ -151,7 +152,7 @@ class FakeTrainer:
             state=state,
             values=dict(spec.values),
             seed=spec.seed,
-            measurement=measurement,
+            measurement=measurement if state is TrialState.COMPLETE else None,
             measurements=(measurement,) if measurement else (),
             epochs=tuple(epochs or ()),
             failure=failure,

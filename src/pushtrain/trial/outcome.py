@@ -67,7 +67,8 @@ def judge(
         state=state,
         values=spec.values,
         seed=spec.seed,
-        measurement=measurement,
+        # What a trial measured before it failed or was ended proves nothing.
+        measurement=measurement if state is TrialState.COMPLETE else None,
         measurements=measurements,
         epochs=epochs,
         failure=failure,
