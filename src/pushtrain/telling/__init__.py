@@ -1,0 +1,1 @@
+"""What report, messages and command line share: the words, numbers and colours of a verdict."""
