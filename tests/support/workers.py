@@ -12,6 +12,8 @@ import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from textwrap import dedent
+from typing import TypeVar
 
 from pushtrain.trial.bundle import order_files, worker_files
 from pushtrain.trial.protocol import (
@@ -27,6 +29,8 @@ from pushtrain.trial.protocol import (
 )
 
 MIB = 1024**2
+
+Event = TypeVar("Event", bound=WorkerEvent)
 
 
 @dataclass
@@ -99,7 +103,7 @@ class WorkerProcess:
             data=tuple(data),
         )
         _write(self.root / "worker.json", order.encode())
-        self._said = 0
+        self._said = self._ordered = 0
         self._errors = (root / "stderr").open("w+b")
         self.process = subprocess.Popen(
             [python, "-I", "-B", "-u", str(self.root / "lib"), str(self.root), str(self.tmp)],
@@ -125,13 +129,13 @@ class WorkerProcess:
         self._said = event.seq
         return event
 
-    def order(
-        self, trial: int, changed: Mapping[str, bytes] | None = None, **facts: object
-    ) -> None:
-        """Gives an order."""
+    def order(self, changed: Mapping[str, bytes] | None = None, **facts: object) -> int:
+        """Gives an order; gives the trial's number."""
+        trial = self._ordered = self._ordered + 1
         order = {"attempt": 1, "entry": "train.py", "seed": 1, "time_limit": 60.0, **facts}
         for file in order_files(TrialOrder(trial=trial, **order), changed or {}):  # type: ignore[arg-type]
             _write(self.root / "inbox" / str(trial) / file.path, file.content or b"")
+        return trial
 
     def over(self, trial: int) -> Trained:
         """Hears a trial out."""
@@ -145,11 +149,20 @@ class WorkerProcess:
         assert outcome.trial == trial
         return Trained(outcome, out, events)
 
-    def train(self, trial: int = 0, *, script: str | None = None, **order: object) -> Trained:
-        """Trains a trial to its end, with another script where one is given."""
-        changed = {} if script is None else {"train.py": script.encode()}
-        self.order(trial, changed, **order)
-        return self.over(trial)
+    def train(self, script: str | None = None, **order: object) -> Trained:
+        """Trains a trial to its end, with another train.py where one is given."""
+        return self.over(self.begin(script, **order))
+
+    def begin(self, script: str | None = None, **order: object) -> int:
+        """Gives the order alone."""
+        changed = {} if script is None else {"train.py": dedent(script).encode()}
+        return self.order(changed, **order)
+
+    def until(self, kind: type[Event]) -> Event:
+        """Hears on until an event of this kind."""
+        while not isinstance(event := self.hear(), kind):
+            pass
+        return event
 
     @property
     def errors(self) -> str:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from pushtrain.worker import network, processes, program, seeds
+from pushtrain.worker import display, network, processes, program, seeds
 from pushtrain.worker.adaptation import Adaptation
 from pushtrain.worker.imports import ImportHook
 from pushtrain.worker.orders import Order
@@ -87,6 +87,7 @@ class Child:
         imports = ImportHook()
         imports.install()
         seeds.sow(order.seed, imports)
+        display.do_without(imports)
         self.adaptation.begin(session, imports)
         network.watch(session)
 

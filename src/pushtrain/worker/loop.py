@@ -21,6 +21,7 @@ from pushtrain.worker.orders import Configuration, Inbox, Places
 from pushtrain.worker.trial import Trial
 from pushtrain.worker.values import text
 
+_PLACES = ("/pushtrain", "/tmp", "/dev/shm")  # noqa: S108
 _POLL = 0.02
 """Seconds between two looks into the inbox."""
 _IMPORT_FAILED = 70
@@ -33,7 +34,7 @@ def main(arguments: Sequence[str]) -> int:
     Args:
         arguments: nothing in a container; elsewhere its root, and what stands for /tmp.
     """
-    places = Places(*(Path(one) for one in arguments or ("/pushtrain", "/tmp")))  # noqa: S108
+    places = Places(*(Path(one) for one in arguments or _PLACES))
     events = Events(_take_output())
     processes.take_charge()
     configuration = orders.configuration(places)

@@ -20,6 +20,8 @@ class Places:
 
     root: Path
     tmp: Path
+    shared: Path | None = None
+    """Where shared memory has names."""
 
     @property
     def source(self) -> Path:
@@ -93,6 +95,8 @@ def prepare(places: Places, order: Order, changed: Path) -> dict[str, trees.Stam
     """Lays out the trial's tree, with nothing left of earlier trials; gives its files' stamps."""
     trees.empty(places.trials)
     trees.empty(places.tmp)
+    if places.shared:
+        trees.empty(places.shared)
     (places.tmp / "home").mkdir()
     source = places.trial(order.trial) / "source"
     trees.copy(places.source, source)

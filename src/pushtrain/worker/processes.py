@@ -6,6 +6,7 @@ import contextlib
 import ctypes
 import os
 import signal
+import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -112,6 +113,20 @@ def descendants() -> list[int]:
         if ancestor == me:
             found.append(process)
     return found
+
+
+def unlinked(device: int) -> int:
+    """Bytes on a device in files that have no name any more and that the processes hold open."""
+    found: dict[int, int] = {}
+    for process in descendants():
+        try:
+            for descriptor in Path(f"/proc/{process}/fd").iterdir():
+                facts = descriptor.stat()
+                if stat.S_ISREG(facts.st_mode) and not facts.st_nlink and facts.st_dev == device:
+                    found[facts.st_ino] = facts.st_blocks * 512
+        except OSError:
+            continue
+    return sum(found.values())
 
 
 def _may_signal(process: int) -> bool:

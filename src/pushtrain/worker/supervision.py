@@ -63,7 +63,7 @@ class Supervision:
     Attributes:
         process: the child.
         disk_before: bytes on disk that are not the script's doing.
-        directories: what counts as its disk usage.
+        directory: what lies in it counts as its disk usage.
     """
 
     process: int
@@ -73,7 +73,7 @@ class Supervision:
     events: Events
     outcome: Outcome
     log: Log
-    directories: tuple[Path, ...]
+    directory: Path
     disk_before: int
 
     def __post_init__(self) -> None:
@@ -82,6 +82,7 @@ class Supervision:
         self._started = time.monotonic()
         self._kill_at: float | None = None
         self._next_look = self._started
+        self._device = self.directory.stat().st_dev
         self._before = cgroup.hits()
         self._status: int | None = None
 
@@ -131,7 +132,9 @@ class Supervision:
     def _look(self, now: float) -> None:
         """Says that the trial is alive, and measures its disk without spending much on it."""
         self.log.settle()
-        disk = max(0, trees.usage(*self.directories) - self.disk_before)
+        most = self.configuration.disk + self.disk_before
+        disk = trees.usage(self.directory, most=most) + processes.unlinked(self._device)
+        disk = max(0, disk - self.disk_before)
         took = time.monotonic() - now
         self._next_look = now + max(1.0, 20 * took)
         if disk > self.configuration.disk and not self.ending.disk_exceeded:

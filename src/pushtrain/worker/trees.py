@@ -6,6 +6,7 @@ without permissions. Nothing here follows a link.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import shutil
@@ -21,16 +22,25 @@ UNMEASURABLE = 2**62
 """The usage of a tree with folders deeper than a path can name."""
 
 
-def usage(*trees: Path) -> int:
-    """Bytes on disk of everything below `trees`."""
+def usage(*trees: Path, most: int = UNMEASURABLE) -> int:
+    """Bytes on disk of everything below `trees`; counting ends beyond `most`."""
     total = 0
     try:
         for tree in trees:
             for entry in walk(tree):
-                total += max(_ENTRY, entry.stat(follow_symlinks=False).st_blocks * 512)
+                total += max(_ENTRY, _blocks(entry) * 512)
+                if total > most:
+                    return total
     except OSError:
         return UNMEASURABLE
     return total
+
+
+def _blocks(entry: os.DirEntry[str]) -> int:
+    try:
+        return entry.stat(follow_symlinks=False).st_blocks
+    except FileNotFoundError:  # it has just been removed
+        return 0
 
 
 def walk(tree: Path) -> Iterator[os.DirEntry[str]]:
@@ -52,13 +62,17 @@ def walk(tree: Path) -> Iterator[os.DirEntry[str]]:
 
 
 def empty(directory: Path) -> None:
-    """Removes everything in `directory`, whatever its depth and permissions."""
+    """Removes everything of this user's in `directory`, whatever its depth and permissions."""
     directory.mkdir(parents=True, exist_ok=True)
+    if directory.stat().st_uid == os.getuid():
+        directory.chmod(0o700)
     pending = [str(directory)]
     while pending:
         folder = pending.pop()
         with os.scandir(folder) as entries:
             for entry in list(entries):
+                if entry.stat(follow_symlinks=False).st_uid != os.getuid():
+                    continue
                 if not entry.is_dir(follow_symlinks=False):
                     os.unlink(entry.path)  # noqa: PTH108
                     continue
@@ -69,7 +83,8 @@ def empty(directory: Path) -> None:
                     os.rename(entry.path, shallow)  # noqa: PTH104
                 pending.append(shallow)
         if folder != str(directory):
-            os.rmdir(folder)  # noqa: PTH106
+            with contextlib.suppress(OSError):  # something of another user's is in it
+                os.rmdir(folder)  # noqa: PTH106
 
 
 class Stamp(NamedTuple):

@@ -61,7 +61,7 @@ class Trial:
             events=self._events,
             outcome=self._outcome,
             log=self._log,
-            directories=(self._places.trials,),
+            directory=self._places.trials,
             disk_before=before,
         )
         ending = supervision.run()
