@@ -1,0 +1,188 @@
+"""Where the literals and layers of a file stand, to the character.
+
+libcst parses the file and tells positions; a change is then cut into the text itself, so that all
+else stays as it is by construction. A file that libcst does not give back byte for byte (a form
+feed before code, say) has no places that could be trusted, and is refused.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import libcst as cst
+from libcst.metadata import CodeRange, MetadataWrapper, PositionProvider
+
+from pushtrain.errors import KnobError
+
+Place = tuple[int, int]
+"""1-based line and 0-based column, in characters."""
+
+_BREAK = re.compile(r"\r\n|\r|\n")
+_LITERALS = (cst.Integer, cst.Float, cst.SimpleString, cst.Name, cst.UnaryOperation)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A part of a file's text, from `start` up to, not including, `end`."""
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A layer among its siblings: an element of a list, or a `model.add(...)` statement.
+
+    Attributes:
+        span: the layer's own text, with the comma that follows it in a list.
+        call: the text of the call that makes the layer; None where it is not made here.
+        open_ended: whether a further argument needs no comma before it.
+        keywords: names of the call's keyword arguments.
+    """
+
+    span: Span
+    call: Span | None
+    open_ended: bool
+    keywords: frozenset[str]
+
+
+class Places:
+    """One parsed file.
+
+    Attributes:
+        text: the whole text, as decoded.
+        encoding: how it is encoded.
+    """
+
+    def __init__(self, path: str, content: bytes) -> None:
+        """Parses `content`.
+
+        Raises:
+            KnobError: it is not Python that can be put back byte for byte.
+        """
+        try:
+            wrapper = MetadataWrapper(cst.parse_module(content), unsafe_skip_copy=True)
+            self.encoding = wrapper.module.encoding
+            self.text = content.decode(self.encoding)
+            is_whole = wrapper.module.code == self.text
+            is_whole = is_whole and self.text.encode(self.encoding) == content
+            positions = wrapper.resolve(PositionProvider)
+        except (cst.ParserSyntaxError, UnicodeError, LookupError, RecursionError) as error:
+            raise _unreadable(path, str(error).partition("\n")[0]) from None
+        if not is_whole:
+            raise _unreadable(path, "its line ends or form feeds are not plain")
+        self._starts = [0, *(m.end() for m in _BREAK.finditer(self.text))]
+        visitor = _Visitor(self, positions)
+        wrapper.module.visit(visitor)
+        self.literals: dict[Place, tuple[Span, ...]] = visitor.literals
+        """The text spans of the literal at a place: one, or all the numbers of a tuple."""
+        self.rows: dict[Place, tuple[Sequence[Item], int]] = visitor.rows
+        """The siblings of the layer at a place, and its index among them."""
+
+    def offset(self, line: int, column: int) -> int:
+        """The index in `text` of a place."""
+        return self._starts[line - 1] + column if 0 < line <= len(self._starts) else -1
+
+    def line_start(self, offset: int) -> int:
+        """Where the line of `offset` starts."""
+        return max(self.text.rfind("\n", 0, offset), self.text.rfind("\r", 0, offset)) + 1
+
+    def next_line(self, offset: int) -> Span:
+        """The next line break at or after `offset` (empty at the end of the text)."""
+        found = _BREAK.search(self.text, offset)
+        return Span(*found.span()) if found else Span(len(self.text), len(self.text))
+
+
+@lru_cache(maxsize=32)
+def places(path: str, content: bytes) -> Places:
+    """The places of a file, parsed once however often it is asked for.
+
+    Raises:
+        KnobError: it cannot be parsed.
+    """
+    return Places(path, content)
+
+
+def _unreadable(path: str, why: str) -> KnobError:
+    return KnobError(
+        f"{path} cannot be rewritten: {why}",
+        hint="its values stay as they are; make it valid Python 3",
+        file=path,
+    )
+
+
+class _Visitor(cst.CSTVisitor):
+    """Notes the places of literals and of rows of layers."""
+
+    def __init__(self, of: Places, positions: object) -> None:
+        super().__init__()
+        self._of = of
+        self._positions: dict[cst.CSTNode, CodeRange] = positions  # type: ignore[assignment]
+        self.literals: dict[Place, tuple[Span, ...]] = {}
+        self.rows: dict[Place, tuple[Sequence[Item], int]] = {}
+
+    def on_visit(self, node: cst.CSTNode) -> bool:
+        if isinstance(node, _LITERALS):
+            self._note(self._place(node), (self._span(node),))
+        elif isinstance(node, cst.Tuple | cst.List):
+            self._collection(node)
+        elif isinstance(node, cst.IndentedBlock | cst.Module):
+            self._statements(node.body)
+        return True
+
+    def _collection(self, node: cst.Tuple | cst.List) -> None:
+        values = [element.value for element in node.elements]
+        if values and all(isinstance(value, cst.Integer) for value in values):
+            opening = node.lbracket if isinstance(node, cst.List) else next(iter(node.lpar), None)
+            if opening is not None:
+                self._note(self._place(opening), tuple(map(self._span, values)))
+        if isinstance(node, cst.List) and not any(value.lpar for value in values):
+            items = [self._element(element) for element in node.elements]
+            for index, value in enumerate(values):
+                self.rows.setdefault(self._place(value), (items, index))
+
+    def _element(self, element: cst.BaseElement) -> Item:
+        span = self._span(element.value)
+        comma = element.comma
+        if isinstance(comma, cst.Comma):
+            span = Span(span.start, self._span(comma).end)
+        return self._item(span, element.value)
+
+    def _statements(self, body: Sequence[cst.BaseStatement]) -> None:
+        items: list[Item] = []
+        starts: list[Place] = []
+        for statement in body:
+            if not isinstance(statement, cst.SimpleStatementLine) or len(statement.body) != 1:
+                continue
+            small = statement.body[0]
+            if isinstance(small, cst.Expr) and isinstance(small.value, cst.Call):
+                call = small.value
+                inner = call.args[0].value if len(call.args) == 1 else call
+                items.append(self._item(self._span(small), inner))
+                starts.append(self._place(small))
+        for index, place in enumerate(starts):
+            self.rows[place] = (items, index)
+
+    def _item(self, span: Span, value: cst.BaseExpression) -> Item:
+        if not isinstance(value, cst.Call):
+            return Item(span, None, False, frozenset())
+        keywords = frozenset(a.keyword.value for a in value.args if a.keyword is not None)
+        is_open = not value.args or isinstance(value.args[-1].comma, cst.Comma)
+        return Item(span, self._span(value), is_open, keywords)
+
+    def _note(self, place: Place, spans: tuple[Span, ...]) -> None:
+        self.literals.setdefault(place, spans)
+
+    def _place(self, node: cst.CSTNode) -> Place:
+        start = self._positions[node].start
+        return start.line, start.column
+
+    def _span(self, node: cst.CSTNode) -> Span:
+        where = self._positions[node]
+        return Span(
+            self._of.offset(where.start.line, where.start.column),
+            self._of.offset(where.end.line, where.end.column),
+        )
