@@ -52,24 +52,20 @@ class Journal:
         Raises:
             JournalError: the journal is damaged, or the disk refuses.
         """
-        with self._open("a+b") as file, _locked(file):
-            new = list(self._read_on(file))
-            entry = Entry(self._seq + 1, self._clock(), event)
-            line = _encode(entry)
-            file.truncate(self._offset)
-            try:
-                file.write(line)
-                file.flush()
-                if not isinstance(event, EpochEnded):
-                    os.fsync(file.fileno())
-            except OSError as error:
-                raise JournalError(
-                    f"{self.path}: an event cannot be written: {error}",
-                    hint="make room on that disk and start the command again",
-                ) from error
-            self._offset += len(line)
-            self._seq = entry.seq
-            return (*new, entry)
+        before = self._offset, self._seq
+        try:
+            with self._open("a+b") as file, _locked(file, fcntl.LOCK_EX):
+                new = self._read_on(file)
+                entry = Entry(self._seq + 1, self._clock(), event)
+                line = self._encode(entry)
+                self._write(file.fileno(), line, is_safe=not isinstance(event, EpochEnded))
+        except BaseException:
+            # What others wrote was not handed on: it is still new at the next call.
+            self._offset, self._seq = before
+            raise
+        self._offset += len(line)
+        self._seq = entry.seq
+        return (*new, entry)
 
     def read(self) -> tuple[Entry, ...]:
         """The entries since the last call, from the first on at the first call.
@@ -79,8 +75,23 @@ class Journal:
         """
         if not self.path.exists():
             return ()
-        with self._open("rb") as file:
-            return tuple(self._read_on(file))
+        with self._open("rb") as file, _locked(file, fcntl.LOCK_SH):
+            return self._read_on(file)
+
+    def _write(self, file: int, line: bytes, *, is_safe: bool) -> None:
+        """Puts a line in the place of what was cut short; `is_safe` waits for the disk."""
+        try:
+            os.ftruncate(file, self._offset)
+            rest = memoryview(line)
+            while rest:  # unbuffered, so that closing the file has nothing left to fail with
+                rest = rest[os.write(file, rest) :]
+            if is_safe:
+                os.fsync(file)
+        except OSError as error:
+            raise JournalError(
+                f"{self.path}: an event cannot be written: {error}",
+                hint="make room on that disk and start the command again",
+            ) from error
 
     def _open(self, mode: str) -> IO[bytes]:
         try:
@@ -91,21 +102,39 @@ class Journal:
                 hint="check that PUSHTRAIN_HOME belongs to you",
             ) from error
 
-    def _read_on(self, file: IO[bytes]) -> Iterator[Entry]:
-        file.seek(self._offset)
-        while line := file.readline(MOST_LINE + 1):
-            if not line.endswith(b"\n"):
-                if len(line) > MOST_LINE:
-                    raise self._damaged("a line is too long")
-                return
-            yield self._decode(line, is_last=self._offset + len(line) == _size(file))
-            self._offset += len(line)
-            self._seq += 1
+    def _read_on(self, file: IO[bytes]) -> tuple[Entry, ...]:
+        """All whole lines that have not been read; none counts as read when this raises."""
+        offset, entries = self._offset, list[Entry]()
+        if _size(file) < offset:
+            raise self._damaged(f"it ends after {_size(file)} bytes, and had {offset} before")
+        file.seek(offset)
+        while (line := file.readline(MOST_LINE + 1)).endswith(b"\n"):
+            seq = self._seq + len(entries) + 1
+            is_last = offset + len(line) == _size(file)
+            entries.append(self._decode(line, seq, is_last=is_last))
+            offset += len(line)
+        if len(line) > MOST_LINE:
+            raise self._damaged("a line is too long")
+        self._offset, self._seq = offset, self._seq + len(entries)
+        return tuple(entries)
 
-    def _decode(self, line: bytes, *, is_last: bool) -> Entry:
+    def _encode(self, entry: Entry) -> bytes:
+        data = EVENT.dump_python(entry.event, mode="json")
+        raw = {"v": VERSION, "seq": entry.seq, "time": entry.time, "data": data}
+        text = json.dumps(raw, ensure_ascii=False, separators=(",", ":"))
+        body = text.encode("utf-8", "surrogatepass")  # names of files need not be UTF-8
+        line = b"%08x %s\n" % (zlib.crc32(body), body)
+        if len(line) > MOST_LINE:
+            raise JournalError(
+                f"{self.path}: an event of {len(line)} bytes is more than one line may hold",
+                hint=f"the most is {MOST_LINE} bytes; let the script report less",
+            )
+        return line
+
+    def _decode(self, line: bytes, seq: int, *, is_last: bool) -> Entry:
         checksum, _, body = line.rstrip(b"\n").partition(b" ")
         if checksum != b"%08x" % zlib.crc32(body):
-            raise self._damaged("its last line" if is_last else f"line {self._seq + 1}")
+            raise self._damaged("its last line" if is_last else f"line {seq}")
         try:
             raw = json.loads(body)
             if raw["v"] != VERSION:
@@ -113,11 +142,11 @@ class Journal:
                     f"{self.path}: written in format {raw['v']}, this is format {VERSION}",
                     hint="use the version of pushtrain that wrote it",
                 )
-            if raw["seq"] != self._seq + 1:
-                raise self._damaged(f"line {self._seq + 1} is numbered {raw['seq']}")
-            return Entry(int(raw["seq"]), float(raw["time"]), EVENT.validate_python(raw["data"]))
+            if raw["seq"] != seq:
+                raise self._damaged(f"line {seq} is numbered {raw['seq']}")
+            return Entry(seq, float(raw["time"]), EVENT.validate_python(raw["data"]))
         except (ValueError, TypeError, KeyError, RecursionError, ValidationError) as error:
-            raise self._damaged(f"line {self._seq + 1}: {error}") from error
+            raise self._damaged(f"line {seq}: {error}") from error
 
     def _damaged(self, what: str) -> JournalError:
         return JournalError(
@@ -126,20 +155,13 @@ class Journal:
         )
 
 
-def _encode(entry: Entry) -> bytes:
-    data = EVENT.dump_python(entry.event, mode="json")
-    raw = {"v": VERSION, "seq": entry.seq, "time": entry.time, "data": data}
-    body = json.dumps(raw, ensure_ascii=False, separators=(",", ":")).encode()
-    return b"%08x %s\n" % (zlib.crc32(body), body)
-
-
 def _size(file: IO[bytes]) -> int:
     return os.fstat(file.fileno()).st_size
 
 
 @contextmanager
-def _locked(file: IO[bytes]) -> Iterator[None]:
-    fcntl.flock(file, fcntl.LOCK_EX)
+def _locked(file: IO[bytes], kind: int) -> Iterator[None]:
+    fcntl.flock(file, kind)
     try:
         yield
     finally:
