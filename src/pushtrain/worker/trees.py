@@ -18,6 +18,12 @@ from typing import NamedTuple
 _ENTRY = 4096
 """Bytes that every file and folder counts for at least, so that empty ones do not come free."""
 
+_MOST_ENTRIES = 2000
+"""Files, and the folders that hold them, that one `collect` moves: the driver takes 5,000 files
+and 10,000 entries of a trial, and no trial of whose output it has to refuse a part."""
+_MOST_NAME = 900
+"""Bytes of a collected file's path."""
+
 UNMEASURABLE = 2**62
 """The usage of a tree with folders deeper than a path can name."""
 
@@ -135,6 +141,7 @@ def collect(
     """
     refused = []
     left = most
+    entries: set[Path] = set()
     try:
         for entry in sorted(walk(tree), key=lambda entry: entry.path):
             path = os.path.relpath(entry.path, tree)
@@ -146,13 +153,24 @@ def collect(
             if reason:
                 refused.append(f"{prefix}/{path} ({reason})")
                 continue
+            entries |= {Path(path), *Path(path).parents}
+            if len(entries) > _MOST_ENTRIES:
+                refused.append(f"{prefix}/ (of so many files the rest, from {path} on)")
+                break
             left -= entry.stat().st_size
             (target / path).parent.mkdir(parents=True, exist_ok=True)
             os.chmod(entry.path, 0o644)  # noqa: PTH101
-            os.rename(entry.path, target / path)  # noqa: PTH104
+            _move(entry, target / path)
     except OSError as error:
         refused.append(f"{prefix}/ (cannot be read: {error.strerror})")
     return refused, left
+
+
+def _move(entry: os.DirEntry[str], target: Path) -> None:
+    if entry.stat().st_nlink > 1:
+        shutil.copyfile(entry.path, target)  # as a link it would not be taken from the container
+    else:
+        os.rename(entry.path, target)  # noqa: PTH104
 
 
 def _objection(entry: os.DirEntry[str], path: str, left: int) -> str:
@@ -161,8 +179,10 @@ def _objection(entry: os.DirEntry[str], path: str, left: int) -> str:
         return "symbolic link"
     if not stat.S_ISREG(mode):
         return {stat.S_IFIFO: "pipe", stat.S_IFSOCK: "socket"}.get(stat.S_IFMT(mode), "device")
-    if not path.isprintable():
-        return "name with control characters"
+    if not path.isprintable() or "\\" in path:
+        return "name with control characters or backslashes"
+    if len(path.encode()) > _MOST_NAME:
+        return "name too long"
     return "more than may be kept" if entry.stat().st_size > left else ""
 
 
