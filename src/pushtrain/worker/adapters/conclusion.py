@@ -109,7 +109,8 @@ def names_in_script(count: int) -> list[str] | None:
     script = vars(sys.modules["__main__"])
     for name in _NAMES:
         value = script.get(name)
-        is_list = isinstance(value, (list, tuple)) and len(value) == count
-        if is_list and all(isinstance(item, str) for item in value):
+        if not isinstance(value, (list, tuple)) or len(value) != count:
+            continue
+        if all(isinstance(item, str) for item in value):
             return list(value)
     return None

@@ -19,7 +19,8 @@ from pushtrain.worker.adapters.names import canonical
 from pushtrain.worker.adapters.predictions import predictions
 from pushtrain.worker.adapters.seen import Data, Fit, Labels, Seen, history, targets_of
 from pushtrain.worker.adapters.wrapping import argument, guard, wrap
-from pushtrain.worker.session import Session, number
+from pushtrain.worker.session import Session
+from pushtrain.worker.values import number
 
 MODULES = ("keras",)
 
@@ -35,7 +36,7 @@ def install(session: Session) -> None:
     session.versions({"keras": str(getattr(keras, "__version__", "unknown"))})
 
 
-def seed(session: Session, number: int) -> None:
+def seed(_session: Session, number: int) -> None:
     """Seeds Keras and its backend; what the script seeded itself before stays as it is."""
     keras = sys.modules["keras"]
     numpy = sys.modules.get("numpy")
@@ -232,7 +233,8 @@ class Adapter:
             return
         fits = self.lineage.of(model)
         role = self.history.role(keras_data.data_of(x), fits)
-        predictions(self.session.shared).add(model, fits, role, output)
+        known = predictions(self.session.shared)
+        known.add(model, fits, role, output, lambda: keras_model.save(model, self.session))
 
 
 _TOLD = {2: "batch_size", 3: "epochs", 6: "validation_split", 12: "steps_per_epoch"}

@@ -73,7 +73,7 @@ def _is_classifier(model: Any) -> bool:
 
 
 def _is_logit(model: Any) -> bool:
-    loss = getattr(model, "loss", None)
+    loss: Any = getattr(model, "loss", None)
     with contextlib.suppress(Exception):
         return bool(getattr(loss, "from_logits", False) or loss.get_config().get("from_logits"))
     return False

@@ -88,9 +88,7 @@ def _config(thing: Any) -> dict[str, Any]:
 
 def _short(value: Any) -> Any:
     if isinstance(value, dict) and "class_name" in value:
-        config = value.get("config")
-        named = isinstance(config, dict) and "name" in config and len(config) == 1
-        return config["name"] if named else {"class": value["class_name"], **(config or {})}
+        return {"class": value["class_name"], **(value.get("config") or {})}
     if hasattr(value, "item") and getattr(value, "shape", None) == ():
         value = value.item()
     if isinstance(value, float):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +22,7 @@ class Prediction:
     role: str
     count: int
     looks: set[bytes]
+    save: Callable[[], bool] | None
 
 
 class Predictions:
@@ -28,12 +31,19 @@ class Predictions:
     def __init__(self) -> None:
         self._known: list[Prediction] = []
 
-    def add(self, model: Any, fits: set[int], role: str, output: Any) -> None:
-        """A model has said `output`."""
+    def add(
+        self,
+        model: Any,
+        fits: set[int],
+        role: str,
+        output: Any,
+        save: Callable[[], bool] | None = None,
+    ) -> None:
+        """A model has said `output`; `save` saves that model."""
         array = rows.as_array(output)
         if array is None or hasattr(array, "tocsr") or not array.ndim or array.shape[0] < 2:
             return
-        found = Prediction(model, fits, role, array.shape[0], _looks(array))
+        found = Prediction(model, fits, role, array.shape[0], _looks(array), save)
         self._known = [*self._known[-_MOST + 1 :], found]
 
     def behind(self, predicted: Any) -> Prediction | None:
@@ -69,4 +79,5 @@ def _looks(array: Any) -> set[bytes]:
             forms += [flat.argmax(axis=1)[:, None], flat[:, :1], flat[:, 1:2]]
         if flat.shape[1] == 1 and flat.dtype.kind == "f":
             forms += [flat > 0.5, numpy.round(flat)]
-    return {rows.hashes([form]).tobytes() for form in forms if form.shape[1]}
+    found = [rows.hashes([form]).tobytes() for form in forms if form.shape[1]]
+    return {hashlib.sha256(look).digest() for look in found}

@@ -238,14 +238,19 @@ class History:
         """What a measurement on these inputs proves of a model that went through these fits."""
         return self._role(inputs, fits, "inputs")
 
-    def role_of_targets(self, targets: Any, fits: set[int] | None) -> str | None:
-        """The same by the true values alone; None where they are not known."""
+    def role_of_targets(
+        self, targets: Any, fits: set[int] | None, with_labels: bool = True
+    ) -> str | None:
+        """The same by the true values alone; None where they are not known.
+
+        `with_labels`: also by their sequence, which data with a pattern may share.
+        """
         data = Data([targets, _memory(targets)], rows.arrays(targets))
         role = self._role(data, fits, "targets")
         if role != HELD_OUT:
             return role
         chosen = [self.fits[number] for number in (self.all if fits is None else fits)]
-        if any(labels.contains(targets) for fit in chosen for labels in fit.labels):
+        if with_labels and any(labels.contains(targets) for fit in chosen for labels in fit.labels):
             return TRAINING
         return None
 

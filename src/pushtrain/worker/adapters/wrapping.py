@@ -74,15 +74,37 @@ def wrap(owner: Any, name: str, around: Callable[..., Any]) -> Callable[..., Any
     Gives the original, or None where there is nothing to wrap. Name, documentation and signature
     stay as they were: frameworks inspect them.
     """
-    original = inspect.getattr_static(owner, name, None)
+    original: Callable[..., Any] | None = inspect.getattr_static(owner, name, None)
     if original is None or getattr(original, WRAPPED, False) or not callable(original):
         return None
     setattr(owner, name, dressed(original, around))
     return original
 
 
+class _Around:
+    """What goes around a function; in another process, where nobody listens, nothing does.
+
+    Classes of the script itself travel to the processes of a pool by value, wrappers and all.
+    """
+
+    def __init__(self, around: Callable[..., Any]) -> None:
+        self._around = around
+
+    def __call__(self, original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        return self._around(original, *args, **kwargs)
+
+    def __reduce__(self) -> str:
+        return "plainly"
+
+
+def plainly(original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Calls the function as it is."""
+    return original(*args, **kwargs)
+
+
 def dressed(original: Callable[..., Any], around: Callable[..., Any]) -> Callable[..., Any]:
     """The wrapper itself."""
+    around = _Around(around)
 
     @functools.wraps(original)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
