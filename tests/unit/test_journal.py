@@ -18,7 +18,6 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support import records
 
 from pushtrain import journal as module
 from pushtrain.entities import Epoch, KnobValue, Push
@@ -34,6 +33,7 @@ from pushtrain.events import (
     Warned,
 )
 from pushtrain.journal import Journal
+from support import records
 
 _fork = multiprocessing.get_context("fork")
 _in_tmp_path = settings(

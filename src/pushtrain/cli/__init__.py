@@ -78,9 +78,11 @@ def main() -> None:
     """Runs the command line; every expected error becomes one message and its exit code."""
     _catch_signals()
     try:
-        _group(standalone_mode=False)
+        # Without its standalone mode click gives back the exit code that a command ended with.
+        code = _group(standalone_mode=False)
     except (Exception, KeyboardInterrupt) as error:
-        sys.exit(fail(error, as_json="--json" in sys.argv[1:]))
+        code = fail(error, as_json="--json" in sys.argv[1:])
+    sys.exit(code)
 
 
 def _catch_signals() -> None:

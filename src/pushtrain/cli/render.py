@@ -52,7 +52,9 @@ def fail(error: BaseException, *, as_json: bool) -> int:
         return 130
     if isinstance(error, click.ClickException):
         if as_json:
-            emit({"error": "UsageError", "message": error.format_message(), "exit_code": 2})
+            kind = "UsageError" if isinstance(error, click.UsageError) else "PushtrainError"
+            message = error.format_message()
+            emit({"error": kind, "message": message, "hint": "", "exit_code": error.exit_code})
         else:
             error.show()
         return error.exit_code
