@@ -113,6 +113,8 @@ class _Finder:
             return
         tunable, kind = reaches[0].tunable, kinds.pop()
         assert kind is not None
+        if kind is KnobKind.FLOAT:
+            value = float(value)  # `C=1`
         line, column = start(origin.module, origin.node)
         file = origin.module.path
         yield Knob(tunable.name, kind, file, line, column, value, span, tunable.api)
@@ -141,9 +143,12 @@ def _value(node: ast.expr) -> KnobValue | None:
     """The value of a literal; of a tuple or list, the number that it repeats."""
     if isinstance(node, ast.Constant):
         return node.value if isinstance(node.value, bool | int | float | str) else None
-    values = [_value(element) for element in getattr(node, "elts", ())]
-    is_square = bool(values) and all(type(v) is int and v == values[0] for v in values)
-    return values[0] if is_square else None
+    if not isinstance(node, ast.Tuple | ast.List) or not node.elts:
+        return None
+    values = [_value(element) for element in node.elts]
+    is_bare = node.elts[0].col_offset == node.col_offset  # `3, 3`: no bracket marks its place
+    is_square = all(type(value) is int and value == values[0] for value in values)
+    return values[0] if is_square and not is_bare else None
 
 
 def _rule(value: KnobValue, tunable: Tunable) -> Rule | None:

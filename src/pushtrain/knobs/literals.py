@@ -31,7 +31,7 @@ def write(value: KnobValue, like: str) -> str:
     if isinstance(value, bool):
         return str(value)
     if isinstance(value, str):
-        return _string(value, like)
+        return value if like.isidentifier() else _string(value, like)  # the name of a class
     return _integer(value, like) if isinstance(value, int) else _float(value, like)
 
 

@@ -8,7 +8,7 @@ feed before code, say) has no places that could be trusted, and is refused.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -75,11 +75,12 @@ class Places:
         if not is_whole:
             raise _unreadable(path, "its line ends or form feeds are not plain")
         self._starts = [0, *(m.end() for m in _BREAK.finditer(self.text))]
-        visitor = _Visitor(self, positions)
-        wrapper.module.visit(visitor)
-        self.literals: dict[Place, tuple[Span, ...]] = visitor.literals
+        notes = _Notes(self, positions)
+        for node in positions:
+            notes.note(node)
+        self.literals: dict[Place, tuple[Span, ...]] = notes.literals
         """The text spans of the literal at a place: one, or all the numbers of a tuple."""
-        self.rows: dict[Place, tuple[Sequence[Item], int]] = visitor.rows
+        self.rows: dict[Place, tuple[Sequence[Item], int]] = notes.rows
         """The siblings of the layer at a place, and its index among them."""
 
     def offset(self, line: int, column: int) -> int:
@@ -114,35 +115,34 @@ def _unreadable(path: str, why: str) -> KnobError:
     )
 
 
-class _Visitor(cst.CSTVisitor):
-    """Notes the places of literals and of rows of layers."""
+class _Notes:
+    """The places of literals and of rows of layers."""
 
-    def __init__(self, of: Places, positions: object) -> None:
-        super().__init__()
+    def __init__(self, of: Places, positions: Mapping[cst.CSTNode, CodeRange]) -> None:
         self._of = of
-        self._positions: dict[cst.CSTNode, CodeRange] = positions  # type: ignore[assignment]
+        self._positions = positions
         self.literals: dict[Place, tuple[Span, ...]] = {}
         self.rows: dict[Place, tuple[Sequence[Item], int]] = {}
 
-    def on_visit(self, node: cst.CSTNode) -> bool:
+    def note(self, node: cst.CSTNode) -> None:
+        """Notes one node of the tree; their order does not matter."""
         if isinstance(node, _LITERALS):
-            self._note(self._place(node), (self._span(node),))
+            self.literals[self._place(node)] = (self._span(node),)
         elif isinstance(node, cst.Tuple | cst.List):
             self._collection(node)
         elif isinstance(node, cst.IndentedBlock | cst.Module):
             self._statements(node.body)
-        return True
 
     def _collection(self, node: cst.Tuple | cst.List) -> None:
         values = [element.value for element in node.elements]
         if values and all(isinstance(value, cst.Integer) for value in values):
             opening = node.lbracket if isinstance(node, cst.List) else next(iter(node.lpar), None)
             if opening is not None:
-                self._note(self._place(opening), tuple(map(self._span, values)))
+                self.literals[self._place(opening)] = tuple(map(self._span, values))
         if isinstance(node, cst.List) and not any(value.lpar for value in values):
             items = [self._element(element) for element in node.elements]
             for index, value in enumerate(values):
-                self.rows.setdefault(self._place(value), (items, index))
+                self.rows[self._place(value)] = (items, index)
 
     def _element(self, element: cst.BaseElement) -> Item:
         span = self._span(element.value)
@@ -153,18 +153,16 @@ class _Visitor(cst.CSTVisitor):
 
     def _statements(self, body: Sequence[cst.BaseStatement]) -> None:
         items: list[Item] = []
-        starts: list[Place] = []
-        for statement in body:
-            if not isinstance(statement, cst.SimpleStatementLine) or len(statement.body) != 1:
+        for index, statement in enumerate(body):
+            small = _only(statement)
+            if small is None:
+                items.append(Item(self._span(statement), None, False, frozenset()))
                 continue
-            small = statement.body[0]
-            if isinstance(small, cst.Expr) and isinstance(small.value, cst.Call):
-                call = small.value
-                inner = call.args[0].value if len(call.args) == 1 else call
-                items.append(self._item(self._span(small), inner))
-                starts.append(self._place(small))
-        for index, place in enumerate(starts):
-            self.rows[place] = (items, index)
+            call = small.value
+            assert isinstance(call, cst.Call)
+            inner = call.args[0].value if len(call.args) == 1 else call
+            items.append(self._item(self._span(small), inner))
+            self.rows[self._place(small)] = (items, index)
 
     def _item(self, span: Span, value: cst.BaseExpression) -> Item:
         if not isinstance(value, cst.Call):
@@ -172,9 +170,6 @@ class _Visitor(cst.CSTVisitor):
         keywords = frozenset(a.keyword.value for a in value.args if a.keyword is not None)
         is_open = not value.args or isinstance(value.args[-1].comma, cst.Comma)
         return Item(span, self._span(value), is_open, keywords)
-
-    def _note(self, place: Place, spans: tuple[Span, ...]) -> None:
-        self.literals.setdefault(place, spans)
 
     def _place(self, node: cst.CSTNode) -> Place:
         start = self._positions[node].start
@@ -186,3 +181,12 @@ class _Visitor(cst.CSTVisitor):
             self._of.offset(where.start.line, where.start.column),
             self._of.offset(where.end.line, where.end.column),
         )
+
+
+def _only(statement: cst.BaseStatement) -> cst.Expr | None:
+    """The call that a line consists of; None for any other statement."""
+    if not isinstance(statement, cst.SimpleStatementLine) or len(statement.body) != 1:
+        return None
+    small = statement.body[0]
+    is_call = isinstance(small, cst.Expr) and isinstance(small.value, cst.Call)
+    return small if is_call and isinstance(small, cst.Expr) else None

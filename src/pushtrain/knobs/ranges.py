@@ -55,7 +55,7 @@ def around(value: KnobValue, rule: Rule, features: int | None = None) -> Interva
     if rule.kind is KnobKind.INTEGER:
         low, high = math.ceil(low), math.floor(high)
     else:
-        low, high = min(tidy(low), value), max(tidy(high), value)
+        low, high = float(min(tidy(low), value)), float(max(tidy(high), value))
     return Interval(low, high, log=rule.log and low > 0) if low < high else None
 
 
