@@ -24,6 +24,10 @@ and 10,000 entries of a trial, and no trial of whose output it has to refuse a p
 _MOST_NAME = 900
 """Bytes of a collected file's path."""
 
+_MOST_REFUSED = 1000
+_LONG = 2048
+"""Bytes of a path to which one more name can still be added."""
+
 UNMEASURABLE = 2**62
 """The usage of a tree with folders deeper than a path can name."""
 
@@ -72,25 +76,35 @@ def empty(directory: Path) -> None:
     directory.mkdir(parents=True, exist_ok=True)
     if directory.stat().st_uid == os.getuid():
         directory.chmod(0o700)
-    pending = [str(directory)]
+    pending = [(str(directory), False)]
     while pending:
-        folder = pending.pop()
-        with os.scandir(folder) as entries:
-            for entry in list(entries):
-                if entry.stat(follow_symlinks=False).st_uid != os.getuid():
-                    continue
-                if not entry.is_dir(follow_symlinks=False):
-                    os.unlink(entry.path)  # noqa: PTH108
-                    continue
-                os.chmod(entry.path, 0o700)  # noqa: PTH101
-                shallow = entry.path
-                if folder != str(directory):
-                    shallow = str(directory / f".removed-{secrets.token_hex(8)}")
-                    os.rename(entry.path, shallow)  # noqa: PTH104
-                pending.append(shallow)
-        if folder != str(directory):
+        folder, is_empty = pending.pop()
+        if is_empty:
             with contextlib.suppress(OSError):  # something of another user's is in it
                 os.rmdir(folder)  # noqa: PTH106
+            continue
+        if folder != str(directory):
+            pending.append((folder, True))
+        pending += [(inner, False) for inner in _remove_files(folder, directory)]
+
+
+def _remove_files(folder: str, top: Path) -> list[str]:
+    """Removes the files in a folder; gives its folders, too deep ones moved to `top`."""
+    folders = []
+    with os.scandir(folder) as entries:
+        for entry in list(entries):
+            if entry.stat(follow_symlinks=False).st_uid != os.getuid():
+                continue
+            if not entry.is_dir(follow_symlinks=False):
+                os.unlink(entry.path)  # noqa: PTH108
+                continue
+            os.chmod(entry.path, 0o700)  # noqa: PTH101
+            inner = entry.path
+            if len(os.fsencode(inner)) > _LONG:
+                inner = str(top / f".removed-{secrets.token_hex(8)}")
+                os.rename(entry.path, inner)  # noqa: PTH104
+            folders.append(inner)
+    return folders
 
 
 class Stamp(NamedTuple):
@@ -152,6 +166,8 @@ def collect(
             reason = _objection(entry, path, left)
             if reason:
                 refused.append(f"{prefix}/{path} ({reason})")
+                if len(refused) >= _MOST_REFUSED:
+                    break
                 continue
             entries |= {Path(path), *Path(path).parents}
             if len(entries) > _MOST_ENTRIES:

@@ -105,7 +105,8 @@ class Trial:
             outcome.measure(metric, value, "reported", source)
         for metric, value, source in self._printed.measurements():
             outcome.measure(metric, value, "printed", source)
-        outcome.refuse(output.collect(self._configuration.disk))
+        if not ending.disk_exceeded:  # a trial that is over its limit leaves nothing
+            outcome.refuse(output.collect(self._configuration.disk))
         outcome.keep_model_if(output.holds)
         log = {"bytes": self._log.bytes, "dropped": self._log.dropped}
         result = outcome.result(ending, log)
