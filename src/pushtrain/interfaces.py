@@ -313,7 +313,8 @@ class Message:
     """A message to people about one run.
 
     `key` is unique for the event and the same at every retry (it becomes the Message-ID).
-    `images` are the inline pictures of `html`, by content id.
+    `images` are the inline pictures of `html`, by content id; `time` is the event's, in Unix
+    seconds, so that a message that is sent late says when it was.
     """
 
     key: str
@@ -322,12 +323,14 @@ class Message:
     html: str
     images: Mapping[str, bytes] = field(default_factory=dict)
     attachments: Mapping[str, bytes] = field(default_factory=dict)
+    time: float = 0.0
 
 
 class Notifier(Protocol):
     """One way to reach people.
 
-    Raises DeliveryError, with the fact `permanent=True` where a retry is of no use.
+    Raises DeliveryError, with the fact `permanent=True` where a retry is of no use, and with
+    `soon=False` where one helps only after somebody has mended something.
     """
 
     name: str

@@ -1,0 +1,190 @@
+"""The outbox of one run: its messages on disk, what became of them in the journal.
+
+A message is written before `MessageQueued`, which is journalled before the first try;
+`MessageSent` is journalled the moment a channel has accepted. So whatever crashes, whoever comes
+next knows what still waits. One gap remains that nobody can close from this side: accepted, but
+died before the journal's line. That message is sent once more, the same to the last byte, with
+the same Message-ID, by which readers and servers know it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from pushtrain.errors import DeliveryError
+from pushtrain.events import MessageFailed, MessageQueued, MessageSent
+from pushtrain.interfaces import Message
+from pushtrain.journal import Journal
+from pushtrain.store import LiveRun, RunFolder
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """One message for one channel.
+
+    Attributes:
+        key, channel: which.
+        queued: when it was queued, Unix time.
+        failures: how many tries failed.
+        tried: when the last of them did.
+        is_settled: sent, or given up.
+    """
+
+    key: str
+    channel: str
+    queued: float
+    failures: int = 0
+    tried: float = 0.0
+    is_settled: bool = False
+
+
+class Outbox:
+    """What a run has to tell, and to whom it still has to. Several processes may hold one.
+
+    Args:
+        live: the run.
+    """
+
+    def __init__(self, live: LiveRun) -> None:
+        self._live = live
+        self._place = live.folder.path / "outbox"
+
+    def queue(self, message: Message, channels: list[str]) -> None:
+        """Makes a message wait for each channel that it was never queued for."""
+        known = {(letter.key, letter.channel) for letter in self.letters()}
+        new = [channel for channel in channels if (message.key, channel) not in known]
+        if not new:
+            return
+        if not self._file(message.key).exists():
+            _write(self._file(message.key), _Stored.of(message))
+        self._marker.touch()
+        for channel in new:
+            self._live.append(MessageQueued(message.key, channel))
+
+    def letters(self) -> tuple[Letter, ...]:
+        """Everything ever queued, as the journal tells it now."""
+        found: dict[tuple[str, str], Letter] = {}
+        for entry in Journal(self._live.folder.journal).read():
+            match entry.event:
+                case MessageQueued(key=key, channel=channel):
+                    found[key, channel] = Letter(key, channel, entry.time)
+                case MessageSent(key=key, channel=channel) if (key, channel) in found:
+                    found[key, channel] = replace(found[key, channel], is_settled=True)
+                case MessageFailed(key=key, channel=channel) if (key, channel) in found:
+                    before = found[key, channel]
+                    found[key, channel] = replace(
+                        before,
+                        failures=before.failures + 1,
+                        tried=entry.time,
+                        is_settled=entry.event.permanent,
+                    )
+        return tuple(found.values())
+
+    def waiting(self) -> tuple[Letter, ...]:
+        """What is neither sent nor given up."""
+        return tuple(letter for letter in self.letters() if not letter.is_settled)
+
+    def message(self, key: str) -> Message:
+        """A message as it was composed; raises DeliveryError when it is lost."""
+        try:
+            return _Stored.model_validate_json(self._file(key).read_bytes()).message()
+        except (OSError, ValidationError) as error:
+            what = "is not there" if isinstance(error, FileNotFoundError) else "cannot be read"
+            raise DeliveryError(
+                f"run {self._live.id}: {self._file(key).name} in its outbox {what}",
+                hint=f"`pushtrain show {self._live.id}` tells what it said",
+                permanent=True,
+            ) from None
+
+    def sent(self, letter: Letter) -> None:
+        """Notes that a channel has accepted a message."""
+        self._live.append(MessageSent(letter.key, letter.channel))
+
+    def failed(self, letter: Letter, error: str, *, permanent: bool) -> None:
+        """Notes a try that failed."""
+        self._live.append(MessageFailed(letter.key, letter.channel, error, permanent))
+
+    @contextmanager
+    def delivering(self) -> Iterator[None]:
+        """Keeps other processes from delivering the same; waits for one that does already."""
+        self._place.mkdir(mode=0o700, exist_ok=True)
+        with (self._place / "lock").open("a") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+            if not self.waiting():
+                self._marker.unlink(missing_ok=True)
+
+    def _file(self, key: str) -> Path:
+        return self._place / f"{key}.json"
+
+    @property
+    def _marker(self) -> Path:
+        return self._place / "waiting"
+
+
+def may_wait(folder: RunFolder) -> bool:
+    """Whether a run's outbox may hold something, without reading its journal."""
+    return (folder.path / "outbox" / "waiting").exists()
+
+
+class _Stored(BaseModel):
+    """A message as a file."""
+
+    model_config = ConfigDict(extra="forbid", ser_json_bytes="base64", val_json_bytes="base64")
+
+    version: int = 1
+    key: str
+    time: float
+    subject: str
+    text: str
+    html: str
+    images: Mapping[str, bytes]
+    attachments: Mapping[str, bytes]
+
+    @classmethod
+    def of(cls, message: Message) -> bytes:
+        """The file's content for a message."""
+        made = cls(
+            key=message.key,
+            time=message.time,
+            subject=message.subject,
+            text=message.text,
+            html=message.html,
+            images=message.images,
+            attachments=message.attachments,
+        )
+        return made.model_dump_json(indent=1).encode()
+
+    def message(self) -> Message:
+        """The message again."""
+        return Message(
+            key=self.key,
+            subject=self.subject,
+            text=self.text,
+            html=self.html,
+            images=dict(self.images),
+            attachments=dict(self.attachments),
+            time=self.time,
+        )
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Puts a file in place as a whole, on disk when this returns."""
+    partial = path.with_suffix(".partial")
+    with partial.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)
+    directory = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
