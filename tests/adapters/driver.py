@@ -14,11 +14,11 @@ import importlib
 import json
 import os
 import random
-import runpy
 import socket
 import sys
 import time
 import traceback
+import types
 from pathlib import Path
 
 ADAPTERS = ("keras", "sklearn")
@@ -104,7 +104,10 @@ def inside(case: dict, order, path: Path, channel: socket.socket, printed: Path)
     try:
         sys.argv = [order.entry, *case.get("args", [])]
         sys.path.insert(0, str(path))
-        runpy.run_path(str(path / order.entry), run_name="__main__")
+        script = types.ModuleType("__main__")
+        script.__file__ = str(path / order.entry)
+        sys.modules["__main__"] = script  # for good: what is pickled afterwards is looked up in it
+        exec(compile(Path(script.__file__).read_bytes(), script.__file__, "exec"), vars(script))
     except SystemExit as error:
         code = int(error.code or 0)
     except BaseException as error:

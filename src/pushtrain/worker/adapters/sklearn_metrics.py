@@ -177,9 +177,11 @@ def scored(value: Any, scoring: Any, estimator: Any, refit: Any = True) -> tuple
     if scoring is not None and not isinstance(scoring, bool):
         return getattr(scoring, "__name__", "score"), value
     base = sys.modules["sklearn.base"]
-    if base.is_classifier(estimator):
+    if base.is_classifier(estimator) or isinstance(estimator, base.ClassifierMixin):
         return "accuracy", value
-    return ("r2" if base.is_regressor(estimator) else "score"), value
+    if base.is_regressor(estimator) or isinstance(estimator, base.RegressorMixin):
+        return "r2", value
+    return "score", value
 
 
 def _named(args: Any, kwargs: Any, index: int, names: tuple[str, ...]) -> Any:

@@ -93,11 +93,15 @@ class _Around:
     def __call__(self, original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         return self._around(original, *args, **kwargs)
 
-    def __reduce__(self) -> str:
-        return "plainly"
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _unwatched, ()
 
 
-def plainly(original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+def _unwatched() -> Callable[..., Any]:
+    return _plainly
+
+
+def _plainly(original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     """Calls the function as it is."""
     return original(*args, **kwargs)
 
