@@ -22,12 +22,13 @@ _EXIT_CODES = {
 def judge(record: RunRecord, ending: Ending, now: float) -> Verdict:
     """The verdict of a run whose trials have ended.
 
-    A budget that is spent without a single value is a failure, with trial 0's cause.
+    A budget that is spent on trials that all failed is a failure, with trial 0's cause.
     """
     best = record.best
     state, failure = ending.state, ending.failure
     if state is RunState.SPENT and best is None and not _was_trained(record):
-        state, failure = RunState.FAILED, _first_failure(record)
+        failure = _first_failure(record)
+        state = RunState.FAILED if failure else RunState.SPENT
     reason = _reason(record, Ending(state, failure, ending.spent), best)
     return _verdict(record, state, now, reason, best)
 
@@ -75,6 +76,8 @@ def _reason(record: RunRecord, ending: Ending, best: TrialResult | None) -> str:
 def _why_spent(record: RunRecord, ending: Ending, best: TrialResult | None) -> str:
     if ON_TRAINING_DATA in record.warnings:
         return ON_TRAINING_DATA
+    if not _was_trained(record):
+        return f"no trial came to its end; {ending.spent}"
     if best is None:
         return (
             f"{_metric(record)} was only measured on the data that the model was trained on; "

@@ -177,7 +177,8 @@ def _after(record: RunRecord, entry: Entry) -> RunRecord:  # noqa: PLR0911, PLR0
         case StateChanged() as event:
             return replace(record, state=event.state)
         case Judged() as event:
-            return replace(record, verdict=event.verdict, state=event.verdict.state)
+            verdict = event.verdict
+            return replace(record, verdict=verdict, state=verdict.state, running={}, epochs={})
         case PatchCommitted(branch=branch):
             return replace(record, tuned_branch=branch)
         case MessageQueued() as event:

@@ -30,9 +30,8 @@ from pushtrain.entities import (
     Verdict,
     Wishes,
 )
-from pushtrain.errors import DetectionError, PushtrainError, Stopped
+from pushtrain.errors import DetectionError, JournalError, PushtrainError, Stopped
 from pushtrain.events import (
-    Entry,
     ImageReady,
     Judged,
     Planned,
@@ -47,14 +46,13 @@ from pushtrain.objective import settle
 from pushtrain.record import RunRecord
 from pushtrain.settings import BudgetSettings, ImageSettings, RepositorySettings, load_repository
 from pushtrain.source import checkout
-from pushtrain.store import LiveRun, RunFolder, Store
+from pushtrain.store import LiveRun, Observer, RunFolder, Store
 from pushtrain.training import Ending, Training
 
 _log = logging.getLogger(__name__)
 
 _T = TypeVar("_T")
 
-Observer = Callable[[Entry, RunRecord], None]
 Progress = Callable[[str], None]
 
 
@@ -131,13 +129,13 @@ def begin(
             progress=progress,
         )
         live = LiveRun(folder, observers)
-        lane = hashlib.sha256(f"{source.push.repository}\0{request.branch}".encode()).hexdigest()
+        lane = hashlib.sha256(repr(_lane(source.push)).encode()).hexdigest()
         with store.lock(f"branch-{lane[:16]}"):
             live.append(
                 RunStarted(source.push, source.data_fingerprint, __version__, request.wishes)
             )
             if request.branch is not None:
-                _supersede_older(store, live)
+                _supersede(store, live)
     except BaseException:
         if not folder.journal.exists():
             shutil.rmtree(folder.path, ignore_errors=True)
@@ -147,17 +145,34 @@ def begin(
     return live
 
 
-def _supersede_older(store: Store, live: LiveRun) -> None:
-    """Asks every unfinished run of the same branch to stop, since this push is newer."""
+def _supersede(store: Store, live: LiveRun) -> None:
+    """Leaves the newest run of a branch at work: older ones are asked to stop, and so is this one
+    where a newer push overtook it."""
     push = live.record.push
     assert push is not None
+    is_newer = True
     for folder in store.folders():
-        other = folder.record()
-        if folder.id == live.id or other.verdict is not None or other.push is None:
+        if folder.id == live.id:
+            is_newer = False
             continue
-        if (other.push.repository, other.push.branch) == (push.repository, push.branch):
-            reason = f"superseded by {push.short}"
-            LiveRun(folder).append(StopRequested(reason, superseded_by=live.id))
+        try:
+            other = folder.record()
+            if other.push is None or _lane(other.push) != _lane(push):
+                continue
+            if is_newer:
+                reason = f"superseded by {other.push.short}"
+                live.append(StopRequested(reason, superseded_by=other.id))
+                return
+            if other.verdict is None and other.stop is None:
+                reason = f"superseded by {push.short}"
+                LiveRun(folder).append(StopRequested(reason, superseded_by=live.id))
+        except JournalError as error:
+            _log.warning("run %s is passed over: %s", folder.id, error)
+
+
+def _lane(push: Push) -> tuple[str, str | None]:
+    """What only one run works on at a time."""
+    return (push.repository, push.branch)
 
 
 class Drive:
@@ -230,7 +245,10 @@ class Drive:
         winner = live.record.best
         if ending.state is RunState.MET and winner is not None:
             count = _first(record.wishes.confirm, settings.objective.confirm)
-            training.confirm(winner, [record.seed + 1 + i for i in range(count)])
+            try:
+                training.confirm(winner, [record.seed + 1 + i for i in range(count)])
+            except PushtrainError as error:  # the target is met all the same
+                live.append(Warned(f"the winner could not be confirmed: {error}"))
         return ending
 
     def _plan(self, settings: RepositorySettings) -> Planned:

@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import logging
 import os
 import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 from pushtrain.errors import JournalError, UsageError
 from pushtrain.events import Entry, Event
 from pushtrain.journal import Journal
 from pushtrain.record import RunRecord, fold
+
+_log = logging.getLogger(__name__)
+
+Observer: TypeAlias = Callable[[Entry, RunRecord], None]
+"""Hears of an entry, and of the record with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,12 +120,15 @@ class Store:
 
     def create(self, request: str) -> RunFolder:
         """A new, empty folder with an id of its own; raises JournalError when it cannot be made."""
-        facts = f"{request}\0{time.time_ns()}\0{os.getpid()}"
-        run = hashlib.sha256(facts.encode()).hexdigest()[:8]
+        now = time.time_ns()
+        facts = f"{request}\0{now}\0{os.getpid()}\0{threading.get_ident()}"
+        run = hashlib.sha256(os.fsencode(facts)).hexdigest()[:8]
         folder = RunFolder(run, self.home / "runs" / run)
         try:
             folder.path.mkdir(parents=True, mode=0o700)
-            (folder.path / "driver.lock").touch()
+            lock = folder.path / "driver.lock"
+            lock.touch()
+            os.utime(lock, ns=(now, now))  # file systems themselves tell moments only roughly
         except OSError as error:
             raise JournalError(
                 f"{folder.path} cannot be made: {error}",
@@ -127,13 +137,13 @@ class Store:
         return folder
 
     def folders(self) -> tuple[RunFolder, ...]:
-        """Every run's folder, the newest first."""
-        try:
-            found = [path for path in (self.home / "runs").iterdir() if (path / "journal").exists()]
-        except FileNotFoundError:
-            return ()
-        found.sort(key=lambda path: (path / "driver.lock").stat().st_mtime_ns, reverse=True)
-        return tuple(RunFolder(path.name, path) for path in found)
+        """Every run's folder, the newest first; raises JournalError when they cannot be listed."""
+        found = []
+        for path in _entries(self.home / "runs"):
+            with suppress(OSError):  # removed while we look, or of a run that has just begun
+                (path / "journal").stat()
+                found.append(((path / "driver.lock").stat().st_mtime_ns, path))
+        return tuple(RunFolder(path.name, path) for _, path in sorted(found, reverse=True))
 
     def open(self, prefix: str) -> RunFolder:
         """The run whose id begins with `prefix`; "last" is the newest.
@@ -180,7 +190,7 @@ class LiveRun:
     def __init__(
         self,
         folder: RunFolder,
-        observers: tuple[Callable[[Entry, RunRecord], None], ...] = (),
+        observers: tuple[Observer, ...] = (),
         *,
         replay: bool = False,
     ) -> None:
@@ -215,8 +225,32 @@ class LiveRun:
             return self._take(self._journal.read())
 
     def _take(self, entries: tuple[Entry, ...]) -> RunRecord:
+        records = [self._record]
         for entry in entries:
-            self._record = fold(self.id, (entry,), self._record)
+            records.append(fold(self.id, (entry,), records[-1]))
+        self._record = records[-1]
+        for entry, record in zip(entries, records[1:], strict=True):
             for observer in self._observers:
-                observer(entry, self._record)
+                self._show(observer, entry, record)
         return self._record
+
+    def _show(self, observer: Observer, entry: Entry, record: RunRecord) -> None:
+        """Tells an observer; one that fails (its reader went away) hears no more."""
+        try:
+            observer(entry, record)
+        except Exception as error:
+            self._observers = tuple(each for each in self._observers if each is not observer)
+            _log.warning("run %s goes on unseen: %s", self.id, error)
+            _log.debug("where the observer failed", exc_info=error)
+
+
+def _entries(directory: Path) -> tuple[Path, ...]:
+    try:
+        return tuple(directory.iterdir())
+    except FileNotFoundError:
+        return ()
+    except OSError as error:
+        raise JournalError(
+            f"{directory} cannot be read: {error}",
+            hint="check that PUSHTRAIN_HOME belongs to you",
+        ) from error

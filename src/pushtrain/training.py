@@ -20,6 +20,7 @@ from pushtrain.entities import (
     TrialSpec,
     TrialState,
 )
+from pushtrain.errors import PushtrainError
 from pushtrain.events import DataRead, EpochEnded, TrialEnded, TrialStarted, Warned
 from pushtrain.interfaces import Proposal, Rewriter, Searcher, Trainer
 from pushtrain.objective import epoch_value
@@ -102,26 +103,32 @@ class Training:
 
     def confirm(self, winner: TrialResult, seeds: Sequence[int]) -> None:
         """Repeats the winner under other seeds; errors as `until_met`."""
-        done = {result.seed for result in self._live.record.confirmations}
-        first = max(self._live.record.origins) + 1
-        seeds = [seed for seed in seeds if seed not in done]
-        self._ending = None
-        self._waiting = [
-            TrialStarted(first + i, dict(winner.values), seed, CONFIRMATION)
-            for i, seed in enumerate(seeds)
+        record = self._live.record
+        interrupted = [s for s in record.running.values() if s.origin == CONFIRMATION]
+        known = {result.seed for result in record.confirmations} | {s.seed for s in interrupted}
+        new = [seed for seed in seeds if seed not in known]
+        self._waiting = interrupted + [
+            TrialStarted(number, dict(winner.values), seed, CONFIRMATION)
+            for number, seed in enumerate(new, max(record.origins) + 1)
         ]
-        self._train(1, only_waiting=True)
+        if self._waiting:
+            self._ending = None
+            self._train(1, only_waiting=True)
 
     def _train(self, workers: int, *, only_waiting: bool = False) -> Ending:
+        self._look()
         with ThreadPoolExecutor(workers, thread_name_prefix="worker") as pool:
             futures = [pool.submit(self._work, i, only_waiting) for i in range(workers)]
             try:
                 self._supervise(futures)
             finally:
                 self._halt(Ending(RunState.STOPPED))
-        for future in futures:
-            future.result()
         assert self._ending is not None
+        for error in filter(None, (future.exception() for future in futures)):
+            # What happens while the workers go does not undo what was reached.
+            if self._ending.state is not RunState.MET or not isinstance(error, PushtrainError):
+                raise error
+            self._live.append(Warned(f"after the target was met: {error}"))
         return self._ending
 
     def _supervise(self, futures: list[Future[None]]) -> None:
@@ -130,14 +137,18 @@ class Training:
             done, pending = wait(pending, _POLL)
             if any(future.exception() for future in done):
                 return
-            stop = self._live.refresh().stop
-            if stop is not None:
-                is_superseded = stop.superseded_by is not None
-                self._halt(Ending(RunState.SUPERSEDED if is_superseded else RunState.STOPPED))
-            if self._seconds_left() <= 0:
-                self._halt(Ending(RunState.SPENT, spent=TIME_SPENT))
+            self._look()
         spent = ALL_TRIED if self._trials_left() > 0 else TRIALS_SPENT
         self._halt(Ending(RunState.SPENT, spent=spent))
+
+    def _look(self) -> None:
+        """At the journal, where others ask the run to stop, and at the clock."""
+        stop = self._live.refresh().stop
+        if stop is not None:
+            is_superseded = stop.superseded_by is not None
+            self._halt(Ending(RunState.SUPERSEDED if is_superseded else RunState.STOPPED))
+        if self._seconds_left() <= 0:
+            self._halt(Ending(RunState.SPENT, spent=TIME_SPENT))
 
     def _halt(self, ending: Ending) -> None:
         """Ends everything in flight; the first reason to do so stands."""
