@@ -28,6 +28,9 @@ _TEMPLATES = Environment(
     lstrip_blocks=True,
 )
 
+_FIGURES = ("trials", "curves", "importance", "confusion")
+"""What the page has places for; a figure that there is nothing to draw for is None."""
+
 
 def write_report(
     record: RunRecord, folder: Path, *, patch: bytes, importances: Mapping[str, float]
@@ -43,7 +46,9 @@ def write_report(
         importances: knob name -> share; empty while unknown.
     """
     drawn = tuple(figures(record, importances))
-    context = content(record, patch, importances) | {"figures": {f.name: f for f in drawn}}
+    context = content(record, patch, importances) | {
+        "figures": dict.fromkeys(_FIGURES) | {f.name: f for f in drawn}
+    }
     new = Path(tempfile.mkdtemp(dir=folder, prefix=".report-"))
     try:
         new.chmod(0o755)
