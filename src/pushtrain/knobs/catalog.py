@@ -70,9 +70,17 @@ class Api(_Table):
 
 
 class Harmless(_Table):
-    """What a tuned constant may also reach."""
+    """What a tuned constant may also reach.
+
+    Attributes:
+        calls: functions that take any value.
+        methods: the same, of whatever object.
+        rounding: functions whose result is as good as what they are given.
+        arguments: "function.parameter", each of which takes any value.
+    """
 
     calls: tuple[str, ...]
+    rounding: tuple[str, ...]
     methods: tuple[str, ...]
     arguments: tuple[str, ...]
 
@@ -131,7 +139,7 @@ class Tunable:
     @property
     def name(self) -> str:
         """What a knob that reaches it is called."""
-        return self.facts.name or self.parameter.lower().strip("_")
+        return self.facts.name or self.parameter
 
     @property
     def keywords(self) -> tuple[str, ...]:

@@ -1,10 +1,39 @@
-"""Whether a function of the program takes an argument by a parameter that can be followed."""
+"""Arguments of calls, and the parameters of the program that they become."""
 
 from __future__ import annotations
 
 import ast
+from dataclasses import dataclass
 
-from pushtrain.code import BindingKind, Call, Scope
+from pushtrain.code import BindingKind, Call, Expr, Scope
+from pushtrain.knobs.uses import Uses
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """An argument of a call: its node, and its name or position."""
+
+    call: Call
+    node: ast.AST
+    name: str | None
+    position: int | None
+
+    @classmethod
+    def of(
+        cls, uses: Uses, use: Expr, node: ast.AST, parent: ast.Call | ast.keyword
+    ) -> Argument | None:
+        """The argument that `node` is in `parent`; None where neither name nor place is known."""
+        if isinstance(parent, ast.keyword):
+            call = uses.parent(parent)
+            if not isinstance(call, ast.Call) or parent.arg is None:
+                return None  # `**`, or an argument of a class statement
+            return cls(Call(use.scope, call), node, parent.arg, None)
+        for position, argument in enumerate(parent.args):
+            if argument is node:
+                return cls(Call(use.scope, parent), node, None, position)
+            if isinstance(argument, ast.Starred):
+                break
+        return None
 
 
 def takes(function: Scope, call: Call, argument: ast.AST) -> bool:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from pushtrain.code import Call, Expr, External, Local
 from pushtrain.knobs.catalog import Tunable, catalog
-from pushtrain.knobs.parameters import takes
+from pushtrain.knobs.counts import Counts, chooses, is_text
+from pushtrain.knobs.parameters import Argument, takes
 from pushtrain.knobs.uses import Uses
 
 
@@ -37,6 +38,7 @@ class Reaching:
 
     def __init__(self, uses: Uses) -> None:
         self._uses = uses
+        self._counts = Counts(uses)
 
     def of(self, literal: Expr) -> Reaches:
         """The hyperparameters that `literal` reaches by all its uses."""
@@ -51,21 +53,18 @@ class Reaching:
     # --- one use of a number, a bool or a string -----------------------------------------------
 
     def _scalar(self, use: Expr) -> Reaches:
-        counted = False
         for node, parent in self._uses.around(use.node):
             if isinstance(parent, ast.Call | ast.keyword):
-                reaches = self._given(_Argument.of(self._uses, use, node, parent))
-                return None if counted and reaches else reaches
-            if _is_offset(parent, node):
-                counted = True
-            elif isinstance(parent, _COLLECTION) and not counted:
+                return self._given(Argument.of(self._uses, use, node, parent))
+            if isinstance(parent, _COLLECTION):
                 return self._contained(use.at(parent), _key(parent, node))
-            elif not _chooses(parent, node):
-                is_harmless = _is_text(parent) or (_is_alias(parent, node) and not counted)
-                return _NOTHING if is_harmless else None
+            if isinstance(parent, ast.BinOp):
+                return _NOTHING if self._counts.is_count(use.at(parent)) else None
+            if not chooses(parent, node):
+                return _NOTHING if is_text(parent) or _is_alias(parent, node) else None
         return None
 
-    def _given(self, argument: _Argument | None, *, whole: bool = False) -> Reaches:
+    def _given(self, argument: Argument | None, *, whole: bool = False) -> Reaches:
         """What an argument of a call reaches; `whole`: it is a collection, given as it is."""
         if argument is None:
             return None
@@ -83,7 +82,7 @@ class Reaching:
                 found.append(None)
         return self._joined(found)
 
-    def _outside(self, function: str, argument: _Argument, *, whole: bool) -> Reaches:
+    def _outside(self, function: str, argument: Argument, *, whole: bool) -> Reaches:
         """What an argument of something outside the program reaches."""
         call, name = argument.call, argument.name
         for tunable in catalog().parameters(function):
@@ -115,9 +114,9 @@ class Reaching:
             call = self._uses.parent(parent)
             if key is None or not isinstance(call, ast.Call):
                 return None
-            return self._given(_Argument(Call(use.scope, call), parent, key, None))
+            return self._given(Argument(Call(use.scope, call), parent, key, None))
         if isinstance(parent, ast.Call | ast.keyword):
-            return self._given(_Argument.of(self._uses, use, node, parent), whole=True)
+            return self._given(Argument.of(self._uses, use, node, parent), whole=True)
         is_harmless = parent is None or _is_alias(parent, node) or _is_walked(parent, node)
         return _NOTHING if is_harmless else None
 
@@ -129,40 +128,6 @@ class Reaching:
                 return None
             found.extend(part)
         return tuple(found)
-
-
-@dataclass(frozen=True, slots=True)
-class _Argument:
-    """An argument of a call: its node, and its name or position."""
-
-    call: Call
-    node: ast.AST
-    name: str | None
-    position: int | None
-
-    @classmethod
-    def of(
-        cls, uses: Uses, use: Expr, node: ast.AST, parent: ast.Call | ast.keyword
-    ) -> _Argument | None:
-        """The argument that `node` is in `parent`; None where neither name nor place is known."""
-        if isinstance(parent, ast.keyword):
-            call = uses.parent(parent)
-            if not isinstance(call, ast.Call) or parent.arg is None:
-                return None  # `**`, or an argument of a class statement
-            return cls(Call(use.scope, call), node, parent.arg, None)
-        for position, argument in enumerate(parent.args):
-            if argument is node:
-                return cls(Call(use.scope, parent), node, None, position)
-            if isinstance(argument, ast.Starred):
-                break
-        return None
-
-
-def _chooses(parent: ast.AST, node: ast.AST) -> bool:
-    """Whether `parent` has the value of `node`, or another one."""
-    if isinstance(parent, ast.IfExp):
-        return parent.test is not node
-    return isinstance(parent, ast.BoolOp | ast.NamedExpr)
 
 
 def _is_walked(parent: ast.AST, node: ast.AST) -> bool:
@@ -181,24 +146,6 @@ def _is_alias(parent: ast.AST, node: ast.AST) -> bool:
     if isinstance(parent, ast.Assign | ast.AnnAssign | ast.Return | ast.Yield):
         return parent.value is node
     return isinstance(parent, ast.Expr | ast.arguments | ast.Lambda)
-
-
-def _is_offset(parent: ast.AST, node: ast.AST) -> bool:
-    """Whether `parent` is `node + 1` or the like, as in `range(1, epochs + 1)`."""
-    if not isinstance(parent, ast.BinOp) or not isinstance(parent.op, ast.Add | ast.Sub):
-        return False
-    other = parent.right if parent.left is node else parent.left
-    return isinstance(other, ast.Constant)
-
-
-def _is_text(parent: ast.AST) -> bool:
-    """Whether `parent` is `f"{value}"` or `"%d" % value`."""
-    return isinstance(parent, ast.FormattedValue) or (
-        isinstance(parent, ast.BinOp)
-        and isinstance(parent.op, ast.Mod)
-        and isinstance(parent.left, ast.Constant)
-        and isinstance(parent.left.value, str)
-    )
 
 
 def _key(collection: ast.AST, item: ast.AST) -> str | None:

@@ -6,7 +6,7 @@ import ast
 from collections import defaultdict
 from collections.abc import Iterator
 
-from pushtrain.code import Call, Expr, Literal, Made, Program, Scope
+from pushtrain.code import Call, Expr, Literal, Made, Module, Program, Scope
 
 _FOLLOWED = (ast.Name, ast.Attribute, ast.Subscript, ast.Call)
 _FUNCTION = (ast.FunctionDef, ast.AsyncFunctionDef)
@@ -27,6 +27,7 @@ class Uses:
         self.calls: list[Call] = []
         self._parents: dict[ast.AST, ast.AST] = {}
         self._of: dict[ast.AST, list[Expr]] = defaultdict(list)
+        self._reads: dict[tuple[Module, str], list[Expr]] = defaultdict(list)
         reached = program.reached()
         for module in program.modules:
             if module.scope is not None and module.file.tree is not None:
@@ -39,6 +40,10 @@ class Uses:
         """The expressions that stand for `origin`, itself first."""
         others = (use for use in self._of.get(origin.node, ()) if use.node is not origin.node)
         return (origin, *others)
+
+    def reads(self, module: Module, name: str) -> tuple[Expr, ...]:
+        """Everywhere in a module that any variable of this name is read."""
+        return tuple(self._reads.get((module, name), ()))
 
     def parent(self, node: ast.AST) -> ast.AST | None:
         """The syntax node around `node`."""
@@ -81,6 +86,8 @@ class Uses:
             self.mentions.add(node.arg)
 
     def _follow(self, expr: Expr) -> None:
+        if isinstance(expr.node, ast.Name):
+            self._reads[expr.module, expr.node.id].append(expr)
         if isinstance(expr.node, ast.Call):
             self.calls.append(Call(expr.scope, expr.node))
         for value in self.program.values(expr):
