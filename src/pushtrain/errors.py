@@ -6,14 +6,19 @@
     │   ├── SourceError               repository, revision or directory cannot be read
     │   ├── DetectionError            the code does not say clearly what to train
     │   ├── KnobError                 a knob or a value that does not fit the source
-    │   └── ObjectiveError            no target is stated and none can be assumed
+    │   ├── ObjectiveError            no target is stated and none can be assumed
+    │   └── JenkinsDenied             Jenkins does not know who asks, or does not let them
     ├── BudgetSpent                3  trained honestly, target not met
-    ├── Unreachable                4  Docker (later: Jenkins) does not answer
-    │   └── EngineUnreachable
+    ├── Unreachable                4  a server that the command needs does not answer
+    │   ├── EngineUnreachable         the Docker Engine
+    │   └── JenkinsUnreachable        Jenkins, or what should be Jenkins
+    │       └── JenkinsSilent         it was asked, and no whole answer came
     ├── ImageError                 1  an image cannot be built or loaded
     ├── SandboxError               1  a container could not be launched, fed or read
     ├── TrainingError              1  the pushed code itself cannot be trained
     ├── JournalError               1  a run's records cannot be read or written
+    ├── JenkinsError               1  Jenkins answers, and does not do it
+    │   └── JenkinsNotFound           there is no such job, build or queue item
     ├── DeliveryError              1  a message was not delivered (retried, never fatal)
     └── Stopped                  130  stopped by hand, or superseded by a newer push
 
@@ -83,6 +88,10 @@ class ObjectiveError(UsageError):
     """No target is stated and none may be assumed for this kind of task."""
 
 
+class JenkinsDenied(UsageError):
+    """Jenkins does not know who asks, or does not let them."""
+
+
 class BudgetSpent(PushtrainError):
     """Every trial was honest, none met the target within the budget."""
 
@@ -97,6 +106,22 @@ class Unreachable(PushtrainError):
 
 class EngineUnreachable(Unreachable):
     """The Docker Engine does not answer."""
+
+
+class JenkinsUnreachable(Unreachable):
+    """Jenkins does not answer, or what answers is not Jenkins; nothing was done."""
+
+
+class JenkinsSilent(JenkinsUnreachable):
+    """Jenkins was asked and no whole answer came: what was asked may have been done."""
+
+
+class JenkinsError(PushtrainError):
+    """Jenkins answers, and does not do what it was asked."""
+
+
+class JenkinsNotFound(JenkinsError):
+    """Jenkins has no such job, build or queue item."""
 
 
 class ImageError(PushtrainError):
