@@ -45,8 +45,10 @@ def grant(
         if "memory" in limits.model_fields_set:
             raise _refused(push, "limits.memory", f"{limits.memory} bytes", "allow.memory")
         memory = min(memory, allowed)
-    if limits.disk > operator.allow.disk and not trusted:
-        raise _refused(push, "limits.disk", f"{limits.disk} bytes", "allow.disk")
+    for name, unit in (("disk", "bytes"), ("log", "bytes"), ("pids", "processes")):
+        wish = getattr(limits, name)
+        if wish > getattr(operator.allow, name) and not trusted:
+            raise _refused(push, f"limits.{name}", f"{wish} {unit}", f"allow.{name}")
     if limits.network and not (network or trusted or _allows_network(push, operator)):
         raise _refused(push, "limits.network", "the network", "allow.network")
     cpus = limits.cpus or max(engine.cpus / parallel, 0.5)

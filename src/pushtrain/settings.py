@@ -98,7 +98,7 @@ class KnobRange(_Section):
 
 def _range(value: object) -> object:
     if isinstance(value, list):
-        if len(value) == 2 and all(isinstance(v, int | float) for v in value):
+        if len(value) == 2 and not any(isinstance(v, bool | str) for v in value):
             return {"low": value[0], "high": value[1]}
         return {"choices": value}
     return value
@@ -159,6 +159,8 @@ class AllowSettings(_Section):
     memory: Size | None = None
     """The most `limits.memory` that is granted (default: the engine's own)."""
     disk: Size = 64 * GIB
+    log: Size = 64 * MIB
+    pids: int = Field(default=4096, ge=16)
 
 
 class MailSettings(_Section):
@@ -251,10 +253,12 @@ def _read(path: Path, model: type[BaseModel]) -> dict[str, Any]:
     try:
         raw = tomllib.loads(text)
         model.model_validate(raw)
-    except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"{path} is not valid TOML: {error}", hint="mend that line") from None
     except ValidationError as error:
         raise _invalid(str(path), error) from None
+    except RecursionError:
+        raise SettingsError(f"{path} is nested too deeply", hint="is it a settings file?") from None
+    except ValueError as error:  # TOMLDecodeError, and numbers that Python refuses to read
+        raise SettingsError(f"{path} is not valid TOML: {error}", hint="mend that line") from None
     return raw
 
 
