@@ -14,17 +14,19 @@ from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 
-from pushtrain.worker import environment, fingerprint, orders, processes
+from pushtrain.worker import environment, fingerprint, leftovers, orders, processes, warmth
 from pushtrain.worker.adaptation import Adaptation
 from pushtrain.worker.events import Events
 from pushtrain.worker.orders import Configuration, Inbox, Places
 from pushtrain.worker.trial import Trial
 from pushtrain.worker.values import text
 
-_PLACES = ("/pushtrain", "/tmp", "/dev/shm")  # noqa: S108
+_IN_A_CONTAINER = "/pushtrain", "/tmp"  # noqa: S108
+_SHARED = Path("/dev/shm"), Path("/dev/mqueue")  # noqa: S108
 _POLL = 0.02
 """Seconds between two looks into the inbox."""
-_IMPORT_FAILED = 70
+_IMPORT_FAILED, _TAMPERED = 70, 71
+"""Exit codes; a worker whose limits a script has changed takes no further order."""
 _MOST_VERSIONS = 1000
 
 
@@ -34,13 +36,14 @@ def main(arguments: Sequence[str]) -> int:
     Args:
         arguments: nothing in a container; elsewhere its root, and what stands for /tmp.
     """
-    places = Places(*(Path(one) for one in arguments or _PLACES))
+    root, tmp = map(Path, arguments or _IN_A_CONTAINER)
+    places = Places(root, tmp, () if arguments else _SHARED)
     events = Events(_take_output())
     processes.take_charge()
     configuration = orders.configuration(places)
     environment.set_up(places, configuration)
     began = time.monotonic()
-    adaptation = _imported(configuration, events)
+    adaptation = _imported(places, configuration, events)
     if adaptation is None:
         return _IMPORT_FAILED
     _calm()
@@ -58,7 +61,8 @@ def _serve(
     places: Places, configuration: Configuration, events: Events, adaptation: Adaptation
 ) -> int:
     inbox = Inbox(places)
-    while True:
+    condition = leftovers.condition()
+    while condition == leftovers.condition():
         if processes.request(_POLL) == processes.END:
             return 0
         for _ in processes.reap():
@@ -69,6 +73,7 @@ def _serve(
             trial = Trial(places, configuration, events, adaptation, order, changed=changed)
             if trial.run():
                 return 0
+    return _TAMPERED
 
 
 def _take_output() -> int:
@@ -78,7 +83,7 @@ def _take_output() -> int:
     return descriptor
 
 
-def _imported(configuration: Configuration, events: Events) -> Adaptation | None:
+def _imported(places: Places, configuration: Configuration, events: Events) -> Adaptation | None:
     """The adapters, once all frameworks are imported; None when one cannot be."""
     for module in configuration.preload:
         try:
@@ -92,6 +97,7 @@ def _imported(configuration: Configuration, events: Events) -> Adaptation | None
                 traceback=traceback.format_exc()[-16000:],
             )
             return None
+    warmth.warm(places.source)
     adaptation = Adaptation(configuration.adapters)
     adaptation.prepare()
     return adaptation

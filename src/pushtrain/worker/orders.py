@@ -20,8 +20,8 @@ class Places:
 
     root: Path
     tmp: Path
-    shared: Path | None = None
-    """Where shared memory has names."""
+    shared: tuple[Path, ...] = ()
+    """Where shared memory and message queues have their names."""
 
     @property
     def source(self) -> Path:
@@ -92,11 +92,7 @@ class Inbox:
 
 
 def prepare(places: Places, order: Order, changed: Path) -> dict[str, trees.Stamp]:
-    """Lays out the trial's tree, with nothing left of earlier trials; gives its files' stamps."""
-    trees.empty(places.trials)
-    trees.empty(places.tmp)
-    if places.shared:
-        trees.empty(places.shared)
+    """Lays out the trial's tree where nothing is left of earlier ones; gives its files' stamps."""
     (places.tmp / "home").mkdir()
     source = places.trial(order.trial) / "source"
     trees.copy(places.source, source)

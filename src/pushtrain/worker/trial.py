@@ -9,7 +9,7 @@ import warnings
 from pathlib import Path
 from typing import NoReturn
 
-from pushtrain.worker import orders, trees
+from pushtrain.worker import leftovers, orders, trees
 from pushtrain.worker.adaptation import Adaptation
 from pushtrain.worker.child import Child
 from pushtrain.worker.events import Events, encode
@@ -48,6 +48,7 @@ class Trial:
     def run(self) -> bool:
         """Trains it to its end and says what came of it; True if the worker is to end as well."""
         order = self._order
+        leftovers.remove(self._places)
         known = orders.prepare(self._places, order, self._changed)
         self._events.say("trial_started", trial=order.trial, attempt=order.attempt)
         before = trees.usage(self._places.trials)
@@ -74,7 +75,7 @@ class Trial:
         sys.stderr.flush()
         with warnings.catch_warnings():
             # Frameworks have started threads. Each trial shows that none of them is missed.
-            warnings.simplefilter("ignore", DeprecationWarning)
+            warnings.simplefilter("ignore")
             process = os.fork()
         if process == 0:
             self._become_child(pipes)
