@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import shutil
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from pushtrain.entities import ImagePlan
 from pushtrain.errors import JournalError, PushtrainError
 from pushtrain.interfaces import LABEL_RUN, Engine, ImageStore, SandboxState
 from pushtrain.record import RunRecord
@@ -61,6 +62,8 @@ def plan(
     images: Iterable[StoredImage],
     keep: KeepSettings,
     now: float,
+    *,
+    layers_of: Callable[[ImagePlan], Iterable[str]] = lambda plan: (plan.tag,),
 ) -> Cleaning:
     """What the policy removes.
 
@@ -70,14 +73,16 @@ def plan(
         images: all images with our labels.
         keep: the policy's numbers.
         now: Unix time.
+        layers_of: the tags of all images that the image of a plan stands on, and its own.
     """
     old = _old_runs(runs, keep, now)
     gone = {run.folder.id for run in old}
     idle = {run.folder.id for run in runs if not run.is_driven}
     used = {
-        run.record.plan.tag
+        tag
         for run in runs
         if run.folder.id not in gone and run.record is not None and run.record.plan is not None
+        for tag in layers_of(run.record.plan)
     }
     return Cleaning(
         tuple(run.folder for run in old),

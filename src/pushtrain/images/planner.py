@@ -13,6 +13,8 @@ from pushtrain.images.recipe import EXTRA, Recipe, recipes
 from pushtrain.images.requirements import Requirements
 from pushtrain.settings import ImageSettings
 
+BASE = "base"
+"""The layer that all others stand on."""
 PYTHON = "/opt/venv/bin/python"
 """The interpreter of every training image (docker/base)."""
 
@@ -54,6 +56,11 @@ class Planner:
             preload=(detection.framework,),
             reasons=(*reasons, *needed.reasons),
         )
+
+    @property
+    def base_tag(self) -> str:
+        """The tag of the image that all others stand on."""
+        return recipes(self.catalog, self.machine, (BASE,), ())[-1].tag
 
     def recipes(self, plan: ImagePlan) -> tuple[Recipe, ...]:
         """What makes the image of a plan, from the base up."""

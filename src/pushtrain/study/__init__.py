@@ -1,6 +1,6 @@
 """The study of a run: what to try next, and what was learnt."""
 
-from optuna.logging import disable_default_handler, enable_propagation
+from optuna.logging import WARNING, disable_default_handler, enable_propagation, set_verbosity
 
 from pushtrain.study.memory import Memory, study_path
 from pushtrain.study.searcher import OptunaSearcher
@@ -10,3 +10,4 @@ __all__ = ["Memory", "OptunaSearcher", "study_path"]
 # Optuna prints to stderr by itself; only the command line does that here.
 disable_default_handler()
 enable_propagation()
+set_verbosity(WARNING)

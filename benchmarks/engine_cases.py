@@ -1,0 +1,167 @@
+"""What needs an engine: warm against cold trials, and pushtrain against a bare `docker run`."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+import tarfile
+import tempfile
+import time
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from table import Row
+
+from pushtrain.assembly import Assembly
+from pushtrain.detect import detect
+from pushtrain.entities import (
+    Detection,
+    Epoch,
+    Image,
+    Objective,
+    Push,
+    TrialSpec,
+    TrialState,
+    Wishes,
+)
+from pushtrain.run import Grant
+from pushtrain.settings import RepositorySettings
+from pushtrain.trial import ContainerTrainer, Job
+
+SAMPLE = Path(__file__).parents[1] / "model" / "digits-cnn"
+_TRIALS = 5
+
+
+class _Quiet:
+    """Watches trials and says nothing."""
+
+    def on_epoch(self, trial: int, epoch: Epoch, epochs: int | None) -> bool:
+        return False
+
+    def on_log(self, trial: int, text: str) -> None: ...
+
+    def on_alive(self, trial: int, memory: int) -> None: ...
+
+
+@dataclass(frozen=True)
+class _Bench:
+    """An image that exists, and what a trainer of it needs."""
+
+    assembly: Assembly
+    detection: Detection
+    image: Image
+    grant: Grant
+
+    def trainer(self, trials: Path, number: int = 0) -> ContainerTrainer:
+        job = Job(
+            run=f"bench{os.getpid()}",
+            worker=number,
+            image=self.image,
+            source=SAMPLE,
+            entry=self.detection.entry,
+            trials=trials,
+            limits=self.grant.limits,
+            objective=Objective("accuracy", 0.97),
+            trial_seconds=600,
+        )
+        return ContainerTrainer(self.assembly.engine, job)
+
+
+def _bench() -> _Bench:
+    assembly = Assembly.from_environment()
+    settings = RepositorySettings()
+    detection = detect(SAMPLE)
+    plan = assembly.plan_image(detection, settings.image, SAMPLE)
+    image = assembly.build_image(plan, lambda line: print(line, file=sys.stderr))
+    grant = assembly.permit(Push(str(SAMPLE), "0" * 40, None, True), settings, Wishes())
+    return _Bench(assembly, detection, image, grant)
+
+
+def _train(trainer: ContainerTrainer, number: int) -> None:
+    result = trainer.train(TrialSpec(number, {}, seed=0), _Quiet())
+    assert result.state is TrialState.COMPLETE, result
+
+
+def warm() -> list[Row]:
+    """The same trial five times: a container each, against one warm worker for all."""
+    bench = _bench()
+    with tempfile.TemporaryDirectory() as place:
+        trials = Path(place)
+        started = time.perf_counter()
+        for number in range(_TRIALS):
+            with closing(bench.trainer(trials)) as trainer:
+                trainer.start()
+                _train(trainer, number)
+        cold = (time.perf_counter() - started) / _TRIALS
+        with closing(bench.trainer(trials)) as trainer:
+            trainer.start()
+            started = time.perf_counter()
+            for number in range(_TRIALS):
+                _train(trainer, _TRIALS + number)
+            warm_seconds = (time.perf_counter() - started) / _TRIALS
+    return [
+        Row(
+            "warm", "a trial in its own container", cold, "in a warm worker", warm_seconds, ">= 2.5"
+        )
+    ]
+
+
+def bare() -> list[Row]:
+    """One whole training: through pushtrain, and by `docker run` with nothing around it."""
+    bench = _bench()
+    rows = []
+    for epochs in (6, 120):
+        with tempfile.TemporaryDirectory() as place:
+            source = Path(place) / "source"
+            source.mkdir()
+            text = (SAMPLE / "train.py").read_text("utf-8")
+            (source / "train.py").write_text(text.replace("EPOCHS = 6", f"EPOCHS = {epochs}"))
+            by_docker = min(_by_docker(bench, source) for _ in range(2))
+            by_pushtrain = min(_by_pushtrain(source, Path(place) / f"home{n}") for n in range(2))
+        rows.append(
+            Row(
+                "bare",
+                f"pushtrain, {epochs} epochs",
+                by_pushtrain,
+                "docker run",
+                by_docker,
+                "<= 1.1",
+            )
+        )
+    return rows
+
+
+def _by_docker(bench: _Bench, source: Path) -> float:
+    """The script goes in over standard input, so that the engine may be anywhere."""
+    command = ("docker", "run", "--rm", "--interactive", "--network=none", "--tmpfs=/tmp")
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w") as tar:
+        tar.add(source / "train.py", "train.py")
+    inside = "mkdir -p /tmp/home && cd /tmp && tar xf - && exec python train.py"
+    started = time.perf_counter()
+    subprocess.run(
+        [*command, bench.image.id, "sh", "-c", inside],
+        input=archive.getvalue(),
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
+    return time.perf_counter() - started
+
+
+def _by_pushtrain(source: Path, home: Path) -> float:
+    command = [sys.executable, "-m", "pushtrain", "run", str(source), "--trials", "1", "--json"]
+    started = time.perf_counter()
+    done = subprocess.run(
+        command,
+        env={**os.environ, "PUSHTRAIN_HOME": str(home)},
+        stdout=subprocess.PIPE,
+        check=False,
+    )
+    seconds = time.perf_counter() - started
+    verdict = json.loads(done.stdout.splitlines()[-1])
+    assert verdict["value"] is not None, verdict
+    return seconds

@@ -1,0 +1,5 @@
+"""`python -m pushtrain`."""
+
+from pushtrain.cli import main
+
+main()

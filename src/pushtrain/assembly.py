@@ -1,0 +1,147 @@
+"""The parts put together: the only module that names implementations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+
+from pushtrain import permissions
+from pushtrain.engine.connection import Connection
+from pushtrain.engine.docker_engine import DockerEngine
+from pushtrain.engine.docker_images import DockerImageStore
+from pushtrain.entities import Detection, Image, ImagePlan, Push, Wishes
+from pushtrain.images import Catalog, ImageBuilder, Machine, Planner
+from pushtrain.interfaces import Engine, ImageStore, Searcher, Trainer
+from pushtrain.publication import Publication
+from pushtrain.record import RunRecord
+from pushtrain.run import Grant, Progress
+from pushtrain.settings import (
+    ImageSettings,
+    OperatorSettings,
+    RepositorySettings,
+    home,
+    load_operator,
+)
+from pushtrain.source import identity
+from pushtrain.store import LiveRun, Store
+from pushtrain.study import Memory, OptunaSearcher, study_path
+from pushtrain.trial import ContainerTrainer, Job
+
+
+class Assembly:
+    """Everything that runs on this machine, made when it is first needed (a `run.Workshop`).
+
+    Args:
+        store: the runs.
+        operator: this machine's settings.
+    """
+
+    def __init__(self, store: Store, operator: OperatorSettings) -> None:
+        self.store = store
+        self.operator = operator
+
+    @classmethod
+    def from_environment(cls) -> Assembly:
+        """What PUSHTRAIN_HOME and its config.toml say; raises SettingsError."""
+        place = home()
+        return cls(Store(place), load_operator(place))
+
+    @cached_property
+    def connection(self) -> Connection:
+        """The way to the engine; raises SettingsError where DOCKER_HOST makes no sense."""
+        return Connection.from_environment()
+
+    @cached_property
+    def engine(self) -> Engine:
+        """The engine that trains."""
+        return DockerEngine(self.connection)
+
+    @cached_property
+    def image_store(self) -> ImageStore:
+        """The images of that engine."""
+        return DockerImageStore(self.connection)
+
+    @cached_property
+    def planner(self) -> Planner:
+        """Picks images, from the catalog and what this machine gives; raises ImageError."""
+        catalog = Catalog.load()
+        return Planner(catalog, Machine.from_environment(catalog.pythons))
+
+    @cached_property
+    def publication(self) -> Publication:
+        """Publishes finished runs."""
+        return Publication(self.store, self.operator, self._importances)
+
+    # --- run.Workshop --------------------------------------------------------------------------
+
+    def plan_image(self, detection: Detection, settings: ImageSettings, root: Path) -> ImagePlan:
+        """Picks the image; raises SettingsError, ImageError."""
+        return self.planner.plan(detection, settings, root)
+
+    def build_image(self, plan: ImagePlan, on_line: Progress) -> Image:
+        """The image of a plan, built if need be; raises ImageError, EngineUnreachable."""
+        builder = ImageBuilder(self.image_store, self.planner, self.store.home / "locks")
+        return builder.ensure(plan, on_line)
+
+    def permit(self, push: Push, settings: RepositorySettings, wishes: Wishes) -> Grant:
+        """What the containers may have; raises SettingsError, EngineUnreachable."""
+        limits, mounts = permissions.grant(
+            push,
+            settings,
+            self.operator,
+            self.engine.facts(),
+            network=wishes.network,
+            parallel=wishes.parallel,
+        )
+        return Grant(limits, mounts)
+
+    def searcher(self, record: RunRecord) -> Searcher:
+        """The search of a run, going on from what it and the runs before it learnt."""
+        push, objective = record.push, record.objective
+        assert push is not None and objective is not None
+        path = study_path(
+            self.store.home / "studies", identity(push.repository), record.knobs, objective
+        )
+        confirmations = {result.number for result in record.confirmations}
+        return OptunaSearcher(
+            record.knobs,
+            objective,
+            record.seed,
+            Memory(path, objective),
+            run=record.id,
+            since=record.started,
+            results=[r for n, r in record.trials.items() if n not in confirmations],
+            running={number: started.values for number, started in record.running.items()},
+        )
+
+    def trainer(
+        self, live: LiveRun, settings: RepositorySettings, grant: Grant, index: int
+    ) -> Trainer:
+        """The trainer of worker number `index`."""
+        record = live.record
+        assert record.image is not None and record.detection is not None
+        assert record.objective is not None and record.budget is not None
+        job = Job(
+            run=live.id,
+            worker=index,
+            image=record.image,
+            source=live.folder.source,
+            entry=record.detection.entry,
+            trials=live.folder.trials,
+            limits=grant.limits,
+            objective=record.objective,
+            trial_seconds=record.budget.trial_seconds,
+            mounts=grant.mounts,
+            args=settings.train.args,
+            workdir=settings.train.workdir,
+            environment=settings.train.env,
+        )
+        return ContainerTrainer(self.engine, job)
+
+    def publish(self, live: LiveRun) -> None:
+        """Writes model, patch, manifest and report, and tells people; never raises."""
+        self.publication.publish(live)
+
+    def _importances(self, record: RunRecord) -> Mapping[str, float]:
+        return self.searcher(record).importances() if record.plan is not None else {}
