@@ -42,7 +42,7 @@ class DockerImageStore:
         """(id, bytes) of the image with this tag, or None."""
         try:
             with self._connection.calling(f"image {tag} cannot be found", ImageError) as client:
-                found = client.inspect_image(tag)
+                found = client.inspect_image(tag)  # type: ignore[no-untyped-call]
         except ImageError as error:
             if error.facts.get("status") == 404:
                 return None

@@ -9,10 +9,12 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from pushtrain.entities import Image, ImagePlan
 from pushtrain.errors import ImageError
 from pushtrain.images import rootfs
+from pushtrain.images.build_failure import explained
 from pushtrain.images.machine import Machine
 from pushtrain.images.planner import Planner
 from pushtrain.images.recipe import ROOTFS_PACKAGES, Recipe
@@ -21,6 +23,10 @@ from pushtrain.interfaces import LABEL_IMAGE, ImageStore
 Progress = Callable[[str], None]
 
 _MIB = 1024**2
+_PAUSE = 0.25
+"""Seconds between two looks at a lock that another process holds."""
+_REMINDER = 10.0
+"""Seconds after which it is said again, so that whoever listens may give up."""
 
 
 class ImageBuilder:
@@ -96,7 +102,7 @@ class ImageBuilder:
                     on_line=lambda line: on_line(f"{recipe.layer}: {line}"),
                 )
         except ImageError as error:
-            raise _explained(error, recipe, self._planner.machine) from error
+            raise explained(error, recipe) from error
         made = self._store.find(recipe.tag)
         size = f", {made[1] / _MIB:.0f} MiB in all" if made else ""
         on_line(f"{recipe.layer}: built in {time.monotonic() - started:.1f} s{size}")
@@ -126,12 +132,21 @@ class ImageBuilder:
         self._locks.mkdir(parents=True, exist_ok=True)
         name = "image-" + hashlib.sha256(tag.encode()).hexdigest()[:16]
         with (self._locks / name).open("a") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                on_line(f"another process is building {tag}: waiting for it")
-                fcntl.flock(file, fcntl.LOCK_EX)
+            waited = 0.0
+            while not _lock(file):
+                if waited % _REMINDER == 0:
+                    on_line(f"waiting for another process that makes {tag}")
+                time.sleep(_PAUSE)
+                waited += _PAUSE
             yield
+
+
+def _lock(file: IO[str]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _after(prefix: str, on_line: Progress) -> Progress:
@@ -153,15 +168,3 @@ def _arguments(recipe: Recipe, parent: str, machine: Machine) -> Mapping[str, st
         **machine.proxies,
         "ftp_proxy": base64.b64encode(secret.encode()).decode(),
     }
-
-
-def _explained(error: ImageError, recipe: Recipe, machine: Machine) -> ImageError:
-    """A failed build, with the layer and the next step."""
-    said = "\n".join(str(line) for line in error.facts.get("tail") or ())  # type: ignore[attr-defined]
-    return ImageError(
-        error.message, hint=_next_step(said, recipe), layer=recipe.layer, **error.facts
-    )
-
-
-def _next_step(said: str, recipe: Recipe) -> str:
-    return "check the lines above" if said else f"check layer {recipe.layer}"

@@ -19,7 +19,7 @@ from pushtrain.images.indexes import PackageSource, read_package_source
 
 _PEM = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 _CA_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
-_CA_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
+_CA_BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
 _PROXIES = ("http_proxy", "https_proxy", "no_proxy")
 
 
@@ -95,6 +95,16 @@ class Machine:
         return tuple(sorted(found))
 
 
+def no_build_for_cpus(distribution: str) -> ImageError:
+    """What to say of a package whose builds on the index are for CUDA."""
+    return ImageError(
+        f"{distribution} is needed, and this machine has no build of it for CPUs",
+        hint="put its wheel into the directory that PUSHTRAIN_WHEELHOUSE names, or configure pip "
+        "with an index of builds for CPUs (its address ends with /cpu)",
+        distribution=distribution,
+    )
+
+
 def _fits(interpreter: str, abi: str, python: str) -> bool:
     own = "cp" + python.replace(".", "")
     return interpreter in (own, "py3") or (abi == "abi3" and interpreter.startswith("cp3"))
@@ -108,7 +118,7 @@ def _suite() -> str | None:
 
 
 def _python_in(suite: str | None, pythons: Mapping[str, str]) -> str:
-    if suite not in pythons:
+    if suite is None or suite not in pythons:
         raise ImageError(
             f"no base image can be made from the packages of this system ({suite or 'unknown'})",
             hint="set BASE_IMAGE to an image with Python, such as python:3.11-slim",
@@ -131,9 +141,9 @@ def _python_of(base: str, environment: Mapping[str, str]) -> str:
 
 
 def _certificates(environment: Mapping[str, str]) -> bytes:
-    default = ssl.get_default_verify_paths().cafile
     named = [environment[name] for name in _CA_VARIABLES if environment.get(name)]
-    for place in (*named, _CA_BUNDLE, *([default] if default else [])):
+    default = ssl.get_default_verify_paths().cafile
+    for place in (*named, _CA_BUNDLE, default or _CA_BUNDLE):
         if Path(place).is_file():
             return Path(place).read_bytes()
     return b""

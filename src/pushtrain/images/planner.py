@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pushtrain.entities import NOTHING, Detection, ImagePlan
 from pushtrain.errors import SettingsError
+from pushtrain.images import python_requirement
 from pushtrain.images.catalog import Catalog
 from pushtrain.images.machine import Machine
 from pushtrain.images.recipe import EXTRA, Recipe, recipes
@@ -41,9 +42,11 @@ class Planner:
 
         Raises:
             SettingsError: the framework has no image, or the requirements cannot be read.
-            ImageError: a needed wheel is to be had nowhere.
+            ImageError: it requires a newer Python than the image has, or a build for CPUs that is
+                to be had nowhere.
         """
         layers, reasons = self._layers(detection)
+        pythons = python_requirement.check(root, self.machine.python)
         needed = Requirements(self.catalog, self.machine, layers).of(detection, settings, root)
         if needed.lines:
             layers = (*layers, EXTRA)
@@ -54,7 +57,7 @@ class Planner:
             extra=needed.lines,
             python=PYTHON,
             preload=(detection.framework,),
-            reasons=(*reasons, *needed.reasons),
+            reasons=(*reasons, *pythons, *needed.reasons),
         )
 
     @property

@@ -1,4 +1,4 @@
-"""What makes an image: the files and arguments of each layer, and the tag that follows from them."""
+"""What makes an image: the files and arguments of each layer, and the tag that follows."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import tarfile
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
@@ -16,7 +17,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from pushtrain.images.catalog import Catalog
-from pushtrain.images.machine import Machine
+from pushtrain.images.machine import Machine, no_build_for_cpus
 
 EXTRA = "extra"
 """The name of the layer that is generated for what one repository needs more."""
@@ -72,7 +73,7 @@ class Recipe:
 
     def context(self) -> BinaryIO:
         """The build context as a tar that depends on the files' names and contents only."""
-        spool = tempfile.TemporaryFile()
+        spool = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
         with tarfile.open(fileobj=spool, mode="w", format=tarfile.PAX_FORMAT) as archive:
             for path in sorted(self.files):
                 content = self.files[path]
@@ -140,7 +141,7 @@ def _catalog_files(catalog: Catalog, machine: Machine, layer: str) -> dict[str, 
     if catalog.layers[layer].on is None and not catalog.layers[layer].families:
         files |= {f"ca/{name}": pem for name, pem in machine.certificate_files().items()}
     pins = [f"{name}=={version}" for name, version in catalog.locked(layer, machine.python).items()]
-    return files | _wheels(machine, pins)
+    return files | _wheels(catalog, machine, pins)
 
 
 def _extra_files(
@@ -153,7 +154,7 @@ def _extra_files(
         "image.txt": "".join(f"{line}\n" for line in _kept(catalog, machine, below)).encode(),
         "overrides.txt": "".join(f"{line}\n" for line in _overrides(catalog, extra)).encode(),
     }
-    return files | _wheels(machine, extra)
+    return files | _wheels(catalog, machine, extra)
 
 
 def _kept(catalog: Catalog, machine: Machine, below: Sequence[str]) -> tuple[str, ...]:
@@ -185,19 +186,31 @@ def _overrides(catalog: Catalog, extra: Sequence[str]) -> Iterator[str]:
         yield asked.get(canonicalize_name(name), f"{name}<0")
 
 
-def _wheels(machine: Machine, requirements: Sequence[str]) -> dict[str, Path]:
+def _wheels(catalog: Catalog, machine: Machine, requirements: Sequence[str]) -> dict[str, Path]:
     """The wheelhouse's wheels that these requirements may be met with, as files of a context."""
     found: dict[str, Path] = {}
-    for line in requirements:
-        requirement = Requirement(line)
-        for version, path in machine.wheels(canonicalize_name(requirement.name)):
-            if requirement.specifier.contains(version, prereleases=True):
-                found[f"wheels/{path.name}"] = path
+    for requirement in map(Requirement, requirements):
+        fitting = [
+            path
+            for version, path in machine.wheels(canonicalize_name(requirement.name))
+            if requirement.specifier.contains(version, prereleases=True)
+        ]
+        for_cpus = requirement.name in catalog.requirements.cpu_wheels
+        if for_cpus and not fitting and not machine.packages.has_cpu_index:
+            raise no_build_for_cpus(str(requirement))
+        found |= {f"wheels/{path.name}": path for path in fitting}
     return found
 
 
 def _sha256(content: bytes | Path) -> str:
     if isinstance(content, bytes):
         return hashlib.sha256(content).hexdigest()
-    with content.open("rb") as stream:
+    status = content.stat()
+    return _sha256_of_file(content, (status.st_size, status.st_mtime_ns))
+
+
+@lru_cache
+def _sha256_of_file(path: Path, _state: tuple[int, int]) -> str:
+    """A wheel is read once, as long as its size and time stay the same."""
+    with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -26,7 +26,7 @@ _ENCODINGS = (
 """PowerShell writes UTF-16 when it redirects `pip freeze`."""
 _INCLUDE = re.compile(r"(?:-r|--requirement)[\s=]*(?P<path>\S+)$")
 _OPTION_OF_LINE = re.compile(r"\s+--[a-z][a-z-]*[=\s].*$")
-_VERSION_CONTROL = re.compile(r"^(?:[a-z+]+://|(?:git|hg|svn|bzr)\+)")
+_OWN_TREE = re.compile(r"(?:(?:-e|--editable)[\s=]*)?\.{1,2}(?:/\S*)?(?:\[[^\]]*\])?$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +97,10 @@ class _Reader:
         include = _INCLUDE.match(line)
         if include:
             self.read(_joined(PurePosixPath(path).parent, include["path"]), asked_by=place)
-        elif line.startswith(("-e", "--editable")) or line in (".", "./") or line.startswith("./"):
-            if _VERSION_CONTROL.match(line.partition(" ")[2].strip() or line.partition("=")[2]):
-                raise _refused(line, place)
+        elif _OWN_TREE.match(line):
             self.notes.append(f"{place}: {line!r} is left out: the code runs from its own tree")
-        elif line.startswith("-"):
-            option = line.split("=")[0].split()[0]
+        elif line.startswith("-") and not line.startswith(("-e", "--editable")):
+            option = line.split("=", 1)[0].split(maxsplit=1)[0]
             self.notes.append(
                 f"{place}: {option} is left out: this machine says where packages come from"
             )
