@@ -14,7 +14,7 @@ from pushtrain.entities import Choices, Detection, Interval, Knob, KnobKind, Kno
 from pushtrain.errors import KnobError
 from pushtrain.knobs import ranges
 from pushtrain.knobs.catalog import Rule, Tunable, catalog
-from pushtrain.knobs.chain import Chains
+from pushtrain.knobs.chains import Chains
 from pushtrain.knobs.layers import Layers
 from pushtrain.knobs.needs import Needs
 from pushtrain.knobs.optimizers import optimizers

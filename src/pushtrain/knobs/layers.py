@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from pushtrain.code import Call, Expr, External, Local
 from pushtrain.knobs.catalog import catalog
-from pushtrain.knobs.chain import Chains, follows
+from pushtrain.knobs.chain import follows
+from pushtrain.knobs.chains import Chains
 from pushtrain.knobs.parameters import takes
 from pushtrain.knobs.uses import Uses
 
@@ -52,34 +53,37 @@ class Layers:
                 call = self._uses.parent(parent)
                 return isinstance(call, ast.Call) and self._given(use.at(call), call, use)
             if isinstance(parent, ast.List | ast.Tuple):
-                return self._listed(use.at(node) if isinstance(node, ast.expr) else use)
+                return self._listed(use, use.at(parent))
             return None if _is_alias(parent, node) else False
         return False
 
     def _given(self, call: Expr, node: ast.Call, use: Expr) -> bool:
-        """A layer as argument: of `model.add`, or of a wrapper."""
+        """A layer as argument: of `model.add`, of `layers.append`, or of a wrapper."""
         taker = Call(call.scope, node)
-        if taker.method == "add" and taker.receiver is not None:
-            models = self._chains.models_of(taker.receiver)
-            return models is not None and all(self._placed(m, statement=node) for m in models)
+        if taker.receiver is not None and taker.method == "add":
+            return self._placed(self._chains.models_of(taker.receiver), node)
+        if taker.receiver is not None and taker.method == "append":
+            lists = self._uses.program.literals(taker.receiver)
+            return len(lists) == 1 and self._placed(self._chains.holders(lists[0]), node)
         names = self._uses.program.names(taker.function)
         wrappers = {f"keras.layers.{name}" for name in catalog().layers.wrappers}
         is_first = taker.argument("layer", 0) == use
         return bool(names) and set(names) <= wrappers and is_first and self.is_hidden(call)
 
-    def _listed(self, element: Expr) -> bool:
-        models = self._chains.holders(element)
-        return models is not None and all(self._placed(m, element=element.node) for m in models)
+    def _listed(self, element: Expr, items: Expr) -> bool:
+        return self._placed(self._chains.holders(items), element.node)
 
-    def _placed(
-        self, model: Expr, statement: ast.AST | None = None, element: ast.AST | None = None
-    ) -> bool:
-        """Whether what follows in a Sequential model hides the layer that stands there."""
-        links = self._chains.of(model)
-        for index, link in enumerate(links):
-            if link.statement is statement and element in {None, link.layer.node}:
-                return follows(links, index)
-        return False
+    def _placed(self, models: Sequence[Expr] | None, place: ast.AST) -> bool:
+        """Whether what follows in Sequential models hides the layer that is added or listed at
+        `place`, wherever it comes."""
+        verdicts = [
+            follows(links, index)
+            for model in models or ()
+            for links in (self._chains.of(model),)
+            for index, link in enumerate(links)
+            if place in {link.statement, link.layer.node}
+        ]
+        return bool(verdicts) and all(verdicts)
 
     # --- a tensor: the output of an applied layer ------------------------------------------------
 

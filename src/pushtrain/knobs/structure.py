@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pushtrain.code import Call, Expr, Module
 from pushtrain.knobs.blocks import JOINT
 from pushtrain.knobs.catalog import catalog
-from pushtrain.knobs.chain import Chains, Link
+from pushtrain.knobs.chain import Link
+from pushtrain.knobs.chains import Chains
 from pushtrain.knobs.layers import Layers
 from pushtrain.knobs.uses import Uses
 
@@ -63,7 +64,7 @@ class Structures:
     def _block(self, links: Sequence[Link], index: int) -> tuple[int, list[Link]] | None:
         """(how often it must stand, its layers) of the block that starts at `index`."""
         first = links[index]
-        if not self._is_free(first) or first.call is None:
+        if not self._is_free(first) or first.call is None or first.is_repeated:
             return None
         low = self._least(first)
         if low is None or not self._layers.is_hidden(first.layer):

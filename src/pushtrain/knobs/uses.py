@@ -64,9 +64,11 @@ class Uses:
                 waiting.append(child)
 
     def _read(self, scope: Scope) -> None:
-        waiting = list(reversed(_roots(scope)))
+        waiting, running = list(reversed(_roots(scope))), set(scope.calls)
         while waiting:
             node = waiting.pop()
+            if isinstance(node, ast.Call) and node not in running:
+                continue  # behind `if False`
             if node in scope.inner:
                 waiting.extend(_outer_parts(node))
                 continue
