@@ -62,6 +62,7 @@ class Adapter:
         self.history = history(session.shared)
         self.lineage = Lineage(self.guard, self.history)
         self.epochs = 0
+        self.planned: int | None = None
         self.seconds = 0.0
         self._open = 0  # fits under way
         self._callback = keras.callbacks.Callback
@@ -74,7 +75,7 @@ class Adapter:
 
     # --- training ------------------------------------------------------------------------------
 
-    def _around_fit(self, fit: Any, model: Any, *args: Any, **kwargs: Any) -> Any:
+    def _around_fit(self, fit: Any, model: Any, /, *args: Any, **kwargs: Any) -> Any:
         if not self.guard.is_here or self._open:
             return fit(model, *args, **kwargs)
         call = _Call(args, kwargs)
@@ -133,7 +134,7 @@ class Adapter:
         conclusion(self.session).model(model, "", lambda: keras_model.save(model, self.session))
         calls = {name: call.get(index, name) for index, name in _TOLD.items()}
         calls = {name: value for name, value in calls.items() if value is not None}
-        calls.setdefault("epochs", 1)
+        calls["epochs"] = self.planned
         if keras_data.kind_of(call.get(0, "x")) == "arrays":
             calls.setdefault("batch_size", 32)
         self.session.parameters({"keras": keras_model.described(model, calls)})
@@ -146,10 +147,11 @@ class Adapter:
             def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
                 self.started = time.perf_counter()
                 self.first = getattr(self, "first", epoch)
+                adapter.planned = (self.params or {}).get("epochs")
 
             def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
                 seconds = time.perf_counter() - self.started
-                planned = (self.params or {}).get("epochs")
+                planned = adapter.planned
                 if planned is not None:
                     planned = before + int(planned) - self.first
                 adapter.epochs += 1
@@ -162,7 +164,7 @@ class Adapter:
         told = {spelled(name): value for name, value in values.items() if value is not None}
         self.session.epoch(told, seconds, planned)
 
-    def _around_batch(self, train: Any, model: Any, *args: Any, **kwargs: Any) -> Any:
+    def _around_batch(self, train: Any, model: Any, /, *args: Any, **kwargs: Any) -> Any:
         if self.guard.counts:
             x = argument(args, kwargs, 0, "x")
             self.guard.quietly("a batch", self._see_batch, model, x)
@@ -179,7 +181,7 @@ class Adapter:
 
     # --- evaluating ------------------------------------------------------------------------------
 
-    def _around_evaluate(self, evaluate: Any, model: Any, *args: Any, **kwargs: Any) -> Any:
+    def _around_evaluate(self, evaluate: Any, model: Any, /, *args: Any, **kwargs: Any) -> Any:
         is_own = kwargs.get("_use_cached_eval_dataset") or not self.guard.is_here
         if is_own or self.guard.depth > self._open:  # Keras validates, or another adapter measures
             return evaluate(model, *args, **kwargs)
@@ -220,7 +222,7 @@ class Adapter:
                 role, lambda: keras_labels.confusion(model, self._predict, x, y)
             )
 
-    def _around_predict(self, predict: Any, model: Any, *args: Any, **kwargs: Any) -> Any:
+    def _around_predict(self, predict: Any, model: Any, /, *args: Any, **kwargs: Any) -> Any:
         if not self.guard.counts:
             return predict(model, *args, **kwargs)
         result, _ = self.guard.run(predict, model, *args, **kwargs)

@@ -58,7 +58,7 @@ class Lineage:
         for part in (model, *_layers(model)):
             self._history.took(part, fits, anew=True)
 
-    def _around_save(self, save: Any, model: Any, *args: Any, **kwargs: Any) -> Any:
+    def _around_save(self, save: Any, model: Any, /, *args: Any, **kwargs: Any) -> Any:
         result = save(model, *args, **kwargs)
         path = argument(args, kwargs, 0, "filepath")
         self._guard.quietly("a saved model", self._saved, model, path)
@@ -73,13 +73,13 @@ class Lineage:
         known = self._files.get(os.path.abspath(path)) if is_path else None  # noqa: PTH100
         self._took(model, set() if known is None else known)
 
-    def _around_load_weights(self, load: Any, model: Any, *args: Any, **kwargs: Any) -> Any:
+    def _around_load_weights(self, load: Any, model: Any, /, *args: Any, **kwargs: Any) -> Any:
         result = load(model, *args, **kwargs)
         path = argument(args, kwargs, 0, "filepath")
         self._guard.quietly("loaded weights", self._loaded, model, path)
         return result
 
-    def _around_load_model(self, load: Any, *args: Any, **kwargs: Any) -> Any:
+    def _around_load_model(self, load: Any, /, *args: Any, **kwargs: Any) -> Any:
         model = load(*args, **kwargs)
         path = argument(args, kwargs, 0, "filepath")
         self._guard.quietly("a loaded model", self._loaded, model, path)

@@ -114,8 +114,11 @@ class Seen:
         if self._stretch and self._meets(data):
             return 1.0
         shares = [0.0]
-        if self._spans and data.arrays and len(self._spans) == len(data.arrays):
-            shares.append(min(map(_Span.share, self._spans, data.arrays)))
+        if self._spans and len(self._spans) == len(data.arrays):
+            by_place = list(map(_Span.share, self._spans, data.arrays))
+            shared = [share for share in by_place if share is not None]
+            if len(shared) == len(by_place):  # rows of one and the same array: their places tell
+                return min(shared)
         if data.arrays and data.count:
             shares.append(self._share_of_rows(data))
         if data.hashed and (self._streamed or self._hashes is not None):
@@ -303,9 +306,7 @@ class _Span:
     """Where the rows of an array lie in memory, as long as that memory is theirs."""
 
     def __init__(self, array: Any) -> None:
-        owner = array
-        while _is_memory(getattr(owner, "base", None)):
-            owner = owner.base
+        owner = _owner(array)
         try:
             self._owner: Any = weakref.ref(owner)
         except TypeError:
@@ -314,16 +315,28 @@ class _Span:
         self._stride = array.strides[0] if array.ndim else 0
         self._count = array.shape[0] if array.ndim else 0
 
-    def share(self, array: Any) -> float:
-        """The share of the array's rows that begin where a row of this one does."""
-        if self._owner() is None or not self._stride or not _is_memory(array) or not len(array):
-            return 0.0
+    def share(self, array: Any) -> float | None:
+        """The share of the array's rows that begin where a row of this one does.
+
+        None where the two do not lie in the same memory, or not in rows of the same kind.
+        """
+        if not _is_memory(array) or not array.ndim or not len(array) or not self._stride:
+            return None
+        if self._owner() is not _owner(array) or array.strides[0] % self._stride:
+            return None
         import numpy
 
         start = array.__array_interface__["data"][0] - self._address
         offsets = start + numpy.arange(array.shape[0], dtype=numpy.int64) * array.strides[0]
         index, rest = numpy.divmod(offsets, self._stride)
         return float(((rest == 0) & (index >= 0) & (index < self._count)).mean())
+
+
+def _owner(array: Any) -> Any:
+    """The array whose memory this one looks at."""
+    while _is_memory(getattr(array, "base", None)):
+        array = array.base
+    return array
 
 
 def _is_memory(value: Any) -> bool:

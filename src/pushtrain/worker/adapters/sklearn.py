@@ -77,7 +77,7 @@ class Adapter:
 
     # --- training ------------------------------------------------------------------------------
 
-    def _around_fit(self, fit: Any, estimator: Any, *args: Any, **kwargs: Any) -> Any:
+    def _around_fit(self, fit: Any, estimator: Any, /, *args: Any, **kwargs: Any) -> Any:
         if not self.guard.is_here:
             return fit(estimator, *args, **kwargs)
         if not self.guard.counts or not _predicts(estimator):
@@ -121,7 +121,7 @@ class Adapter:
 
     # --- measuring -------------------------------------------------------------------------------
 
-    def _around_score(self, score: Any, estimator: Any, *args: Any, **kwargs: Any) -> Any:
+    def _around_score(self, score: Any, estimator: Any, /, *args: Any, **kwargs: Any) -> Any:
         if not self.guard.counts or not _predicts(estimator):
             return score(estimator, *args, **kwargs)
         value, _ = self.guard.run(score, estimator, *args, **kwargs)
@@ -142,7 +142,7 @@ class Adapter:
         known = self.history.of(estimator)
         return self.history.all if known is None else known
 
-    def _around_predict(self, predict: Any, estimator: Any, *args: Any, **kwargs: Any) -> Any:
+    def _around_predict(self, predict: Any, estimator: Any, /, *args: Any, **kwargs: Any) -> Any:
         if not self.guard.counts:
             return predict(estimator, *args, **kwargs)
         result, _ = self.guard.run(predict, estimator, *args, **kwargs)
@@ -159,7 +159,7 @@ class Adapter:
         known = predictions(self.session.shared)
         known.add(estimator, fits, role, output, lambda: save(_best(estimator), self.session))
 
-    def _around_cross_validation(self, validate: Any, *args: Any, **kwargs: Any) -> Any:
+    def _around_cross_validation(self, validate: Any, /, *args: Any, **kwargs: Any) -> Any:
         if not self.guard.counts:
             return validate(*args, **kwargs)
         result, _ = self.guard.run(validate, *args, **kwargs)
@@ -178,7 +178,7 @@ class Adapter:
                 self._measure(name, value, "cross-validation", f"{function}, mean of {len(values)}")
         self.session.parameters({"sklearn": described(estimator)})
 
-    def _around_cross_predictions(self, predict: Any, *args: Any, **kwargs: Any) -> Any:
+    def _around_cross_predictions(self, predict: Any, /, *args: Any, **kwargs: Any) -> Any:
         if not self.guard.counts:
             return predict(*args, **kwargs)
         result, _ = self.guard.run(predict, *args, **kwargs)
@@ -187,7 +187,7 @@ class Adapter:
         self.guard.quietly("a prediction", known.add, estimator, set(), "cross-validation", result)
         return result
 
-    def _around_other(self, function: Any, *args: Any, **kwargs: Any) -> Any:
+    def _around_other(self, function: Any, /, *args: Any, **kwargs: Any) -> Any:
         if not self.guard.counts:
             return function(*args, **kwargs)
         return self.guard.run(function, *args, **kwargs)[0]

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from pushtrain.worker.adapters.wrapping import WRAPPED, dressed
+from pushtrain.worker.adapters.wrapping import dressed, is_wrapped
 
 
 def follow_classes(arounds: dict[str, Callable[..., Any]]) -> None:
@@ -37,11 +37,11 @@ def _follow(estimator: type, arounds: dict[str, Callable[..., Any]]) -> None:
 
 def _wrap(one: type, name: str, around: Callable[..., Any]) -> None:
     method = vars(one).get(name)
-    if method is None or getattr(method, WRAPPED, False):
+    if method is None or is_wrapped(method, around):
         return
     inner = getattr(method, "fn", None)  # of methods that are there only on conditions
     if inner is not None and hasattr(method, "check"):
-        if not getattr(inner, WRAPPED, False):
+        if not is_wrapped(inner, around):
             method.fn = dressed(inner, around)
     elif callable(method) and hasattr(method, "__get__"):
         setattr(one, name, dressed(method, around))

@@ -101,7 +101,7 @@ class Metrics:
             if is_own and vars(module).get(name) is original:
                 setattr(module, name, wrapper)
 
-    def _around(self, function: Any, *args: Any, **kwargs: Any) -> Any:
+    def _around(self, function: Any, /, *args: Any, **kwargs: Any) -> Any:
         if not self._guard.counts or not self._is_called_by_script():
             return function(*args, **kwargs)
         result, _ = self._guard.run(function, *args, **kwargs)
@@ -167,21 +167,25 @@ def scored(value: Any, scoring: Any, estimator: Any, refit: Any = True) -> tuple
     if isinstance(scoring, (list, tuple, set)):
         scoring = refit
     if isinstance(scoring, str):
-        if scoring.startswith("neg_"):
-            return scoring[len("neg_") :], -value
-        return scoring, value
+        is_negative = scoring.startswith("neg_")
+        return (scoring[len("neg_") :], -value) if is_negative else (scoring, value)
     function = getattr(scoring, "_score_func", None)
     if function is not None:
         sign = getattr(scoring, "_sign", 1)
         return getattr(function, "__name__", "score"), value * sign
     if scoring is not None and not isinstance(scoring, bool):
         return getattr(scoring, "__name__", "score"), value
+    return _own_score(estimator), value
+
+
+def _own_score(estimator: Any) -> str:
+    """What an estimator's own `score` is."""
     base = sys.modules["sklearn.base"]
     if base.is_classifier(estimator) or isinstance(estimator, base.ClassifierMixin):
-        return "accuracy", value
+        return "accuracy"
     if base.is_regressor(estimator) or isinstance(estimator, base.RegressorMixin):
-        return "r2", value
-    return "score", value
+        return "r2"
+    return "score"
 
 
 def _named(args: Any, kwargs: Any, index: int, names: tuple[str, ...]) -> Any:

@@ -12,8 +12,8 @@ from typing import Any
 
 from pushtrain.worker.session import Session
 
-WRAPPED = "__pushtrain__"
-"""Marks a wrapper, so that nothing is wrapped twice."""
+_WRAPPED = "__pushtrain__"
+"""Marks a wrapper with what goes around, so that nothing does twice."""
 
 
 class Guard:
@@ -49,7 +49,7 @@ class Guard:
         finally:
             self.depth -= 1
 
-    def run(self, call: Callable[..., Any], *args: Any, **kwargs: Any) -> tuple[Any, float]:
+    def run(self, call: Callable[..., Any], /, *args: Any, **kwargs: Any) -> tuple[Any, float]:
         """The script's own call, with everything inside it marked as nested; with its seconds."""
         self.depth += 1
         started = time.perf_counter()
@@ -75,7 +75,9 @@ def wrap(owner: Any, name: str, around: Callable[..., Any]) -> Callable[..., Any
     stay as they were: frameworks inspect them.
     """
     original: Callable[..., Any] | None = inspect.getattr_static(owner, name, None)
-    if original is None or getattr(original, WRAPPED, False) or not callable(original):
+    if isinstance(original, staticmethod):
+        original = original.__func__
+    if original is None or is_wrapped(original, around) or not callable(original):
         return None
     setattr(owner, name, dressed(original, around))
     return original
@@ -90,7 +92,7 @@ class _Around:
     def __init__(self, around: Callable[..., Any]) -> None:
         self._around = around
 
-    def __call__(self, original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, original: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
         return self._around(original, *args, **kwargs)
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -101,13 +103,14 @@ def _unwatched() -> Callable[..., Any]:
     return _plainly
 
 
-def _plainly(original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+def _plainly(original: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
     """Calls the function as it is."""
     return original(*args, **kwargs)
 
 
 def dressed(original: Callable[..., Any], around: Callable[..., Any]) -> Callable[..., Any]:
     """The wrapper itself."""
+    known = getattr(original, _WRAPPED, frozenset()) | {around.__qualname__}
     around = _Around(around)
 
     @functools.wraps(original)
@@ -116,8 +119,13 @@ def dressed(original: Callable[..., Any], around: Callable[..., Any]) -> Callabl
 
     with contextlib.suppress(TypeError, ValueError):
         wrapper.__signature__ = inspect.signature(original)  # type: ignore[attr-defined]
-    setattr(wrapper, WRAPPED, True)
+    setattr(wrapper, _WRAPPED, known)
     return wrapper
+
+
+def is_wrapped(original: Any, around: Callable[..., Any]) -> bool:
+    """Whether this goes around it already."""
+    return around.__qualname__ in getattr(original, _WRAPPED, ())
 
 
 def argument(args: tuple[Any, ...], kwargs: dict[str, Any], index: int, name: str) -> Any:
