@@ -120,6 +120,25 @@ class Outcome:
         """The epochs so far."""
         return list(self._record["epochs"])
 
+    @property
+    def measured_on_training_data(self) -> list[tuple[str, float]]:
+        """Metrics and values that prove nothing but that."""
+        return [
+            (one["metric"], one["value"])
+            for one in self._record["measurements"]
+            if one["role"] == "training"
+        ]
+
+    @property
+    def trained(self) -> list[tuple[str, float]]:
+        """What the epochs said of training data."""
+        return [
+            (name, value)
+            for epoch in self._record["epochs"]
+            for name, value in epoch["metrics"].items()
+            if not name.startswith("val_")
+        ]
+
     def result(self, ending: Ending, log: dict[str, int]) -> dict[str, Any]:
         """The whole result, thinned where it would be longer than the protocol allows."""
         result = {

@@ -8,7 +8,8 @@ validation or test data.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 from pushtrain.worker.adapters.names import canonical, names
 
@@ -64,7 +65,7 @@ class Printed:
 
     def __init__(self) -> None:
         self._rest = ""
-        self._found: list[tuple[str, float, str]] = []
+        self._found: list[tuple[_Result, str]] = []
 
     def feed(self, text: str) -> None:
         """Takes the next piece."""
@@ -73,22 +74,54 @@ class Printed:
         for line in lines:
             self._take(line)
 
-    def measurements(self) -> list[tuple[str, float, str]]:
-        """(metric, value, source), as they were printed."""
+    def measurements(
+        self,
+        measured: Iterable[tuple[str, float]] = (),
+        trained: Iterable[tuple[str, float]] = (),
+    ) -> list[tuple[str, float, str]]:
+        """(metric, value, source), as they were printed.
+
+        A value that only repeats what is known from training data proves no more than that does:
+        it is left out.
+
+        Args:
+            measured: what the script measured on training data, by metric.
+            trained: what its epochs said of training data; a line that speaks of test data is
+                taken at its word there.
+        """
         rest, self._rest = self._rest, ""
         self._take(rest)
-        return list(self._found)
+        measured, trained = list(measured), list(trained)
+        return [
+            (result.metric, result.value, source)
+            for result, source in self._found
+            if not result.repeats(measured) and (result.is_held_out or not result.repeats(trained))
+        ]
 
     def _take(self, line: str) -> None:
         line = _ESCAPE.sub("", line).strip()
         if not line or len(line) > _MOST_LINE or not any(map(str.isdigit, line)):
             return
-        for metric, value in _read(line):
-            self._found.append((metric, value, f'printed: "{line[:120]}"'))
+        for result in _read(line):
+            self._found.append((result, f'printed: "{line[:120]}"'))
         del self._found[:-_MOST]
 
 
-def _read(line: str) -> Iterator[tuple[str, float]]:
+class _Result(NamedTuple):
+    metric: str
+    value: float
+    precision: float
+    is_held_out: bool
+
+    def repeats(self, known: list[tuple[str, float]]) -> bool:
+        """Whether it is one of these values, as far as its digits tell."""
+        return any(
+            canonical(metric) == self.metric and abs(value - self.value) <= self.precision
+            for metric, value in known
+        )
+
+
+def _read(line: str) -> Iterator[_Result]:
     is_progress = bool(_PROGRESS.search(line))
     context = ""
     start = 0
@@ -107,7 +140,7 @@ def _read(line: str) -> Iterator[tuple[str, float]]:
         if metric and (context == "held" or (not context and not is_progress)):
             value = _value(metric, match)
             if value is not None:
-                yield metric, value
+                yield _Result(metric, value, _precision(match, value), context == "held")
 
 
 def _metric(words: list[str], is_told: bool) -> str:
@@ -133,6 +166,15 @@ def _value(metric: str, match: re.Match[str]) -> float | None:
             return value / 100
         return value if 0 <= value <= 1 else None
     return value
+
+
+def _precision(match: re.Match[str], value: float) -> float:
+    """Half of the last digit that was printed, in terms of the value."""
+    written = float(match["value"])
+    mantissa, _, exponent = match["value"].lower().partition("e")
+    digits = len(mantissa.partition(".")[2]) - int(exponent or 0)
+    scale = value / written if written else 1.0
+    return float(0.500001 * 10.0**-digits * abs(scale))
 
 
 def _spaced(text: str) -> str:
