@@ -14,6 +14,10 @@ _IPC_RMID = 0
 _LIMITS = tuple(value for name, value in vars(resource).items() if name.startswith("RLIMIT_"))
 
 
+class Meddled(Exception):
+    """The worker is not what it was before a trial."""
+
+
 def remove(places: Places) -> None:
     """Removes an earlier trial's files, and its shared memory of every kind."""
     trees.empty(places.trials)

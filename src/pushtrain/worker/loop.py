@@ -14,9 +14,10 @@ from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 
-from pushtrain.worker import environment, fingerprint, leftovers, orders, processes, warmth
+from pushtrain.worker import environment, fingerprint, orders, processes, warmth
 from pushtrain.worker.adaptation import Adaptation
 from pushtrain.worker.events import Events
+from pushtrain.worker.leftovers import Meddled
 from pushtrain.worker.orders import Configuration, Inbox, Places
 from pushtrain.worker.trial import Trial
 from pushtrain.worker.values import text
@@ -25,8 +26,7 @@ _IN_A_CONTAINER = "/pushtrain", "/tmp"  # noqa: S108
 _SHARED = Path("/dev/shm"), Path("/dev/mqueue")  # noqa: S108
 _POLL = 0.02
 """Seconds between two looks into the inbox."""
-_IMPORT_FAILED, _TAMPERED = 70, 71
-"""Exit codes; a worker whose limits a script has changed takes no further order."""
+_IMPORT_FAILED, _MEDDLED = 70, 71
 _MOST_VERSIONS = 1000
 
 
@@ -61,8 +61,7 @@ def _serve(
     places: Places, configuration: Configuration, events: Events, adaptation: Adaptation
 ) -> int:
     inbox = Inbox(places)
-    condition = leftovers.condition()
-    while condition == leftovers.condition():
+    while True:
         if processes.request(_POLL) == processes.END:
             return 0
         for _ in processes.reap():
@@ -71,9 +70,12 @@ def _serve(
         if found is not None:
             order, changed = found
             trial = Trial(places, configuration, events, adaptation, order, changed=changed)
-            if trial.run():
-                return 0
-    return _TAMPERED
+            try:
+                if trial.run():
+                    return 0
+            except Meddled as error:
+                print(error, file=sys.stderr)
+                return _MEDDLED
 
 
 def _take_output() -> int:

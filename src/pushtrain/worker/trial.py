@@ -46,11 +46,16 @@ class Trial:
         self._log = Log(configuration.log, self._on_text)
 
     def run(self) -> bool:
-        """Trains it to its end and says what came of it; True if the worker is to end as well."""
+        """Trains it to its end and says what came of it; True if the worker is to end as well.
+
+        Raises:
+            Meddled: the script has reached for the worker, which can train nothing more.
+        """
         order = self._order
         leftovers.remove(self._places)
         known = orders.prepare(self._places, order, self._changed)
         self._events.say("trial_started", trial=order.trial, attempt=order.attempt)
+        condition = leftovers.condition()
         before = trees.usage(self._places.trials)
         began = time.monotonic()
         pipes = Pipes()
@@ -67,6 +72,8 @@ class Trial:
         )
         ending = supervision.run()
         pipes.close()
+        if condition != leftovers.condition():
+            raise leftovers.Meddled("the script has changed its worker's limits or priority")
         self._outcome.lasted(time.monotonic() - began)
         self._bring_together(ending, known)
         return supervision.ends_worker
@@ -104,7 +111,8 @@ class Trial:
         output = Output(self._places.trials, self._folder, known)
         for metric, value, source in output.reported(self._order.workdir):
             outcome.measure(metric, value, "reported", source)
-        for metric, value, source in self._printed.measurements():
+        printed = self._printed.measurements(outcome.measured_on_training_data, outcome.trained)
+        for metric, value, source in printed:
             outcome.measure(metric, value, "printed", source)
         if not ending.disk_exceeded:  # a trial that is over its limit leaves nothing
             outcome.refuse(output.collect(self._configuration.disk))
