@@ -7,8 +7,10 @@ validation or test data.
 
 from __future__ import annotations
 
+import bisect
+import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from pushtrain.worker.adapters.names import canonical, names
@@ -113,12 +115,19 @@ class _Result(NamedTuple):
     precision: float
     is_held_out: bool
 
-    def repeats(self, known: list[tuple[str, float]]) -> bool:
-        """Whether it is one of these values, as far as its digits tell."""
-        return any(
-            canonical(metric) == self.metric and abs(value - self.value) <= self.precision
-            for metric, value in known
-        )
+    def repeats(self, known: Mapping[str, list[float]]) -> bool:
+        """Whether it is one of these sorted values, as far as its digits tell."""
+        values = known.get(self.metric, [])
+        place = bisect.bisect_left(values, self.value - self.precision)
+        return place < len(values) and values[place] <= self.value + self.precision
+
+
+def _by_metric(known: Iterable[tuple[str, float]]) -> dict[str, list[float]]:
+    found: dict[str, list[float]] = {}
+    for name, value in known:
+        if not math.isnan(value):
+            found.setdefault(canonical(name), []).append(value)
+    return {metric: sorted(values) for metric, values in found.items()}
 
 
 def _read(line: str) -> Iterator[_Result]:
