@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from pushtrain.code.containers import items
+from pushtrain.code.fields import given
 from pushtrain.code.names import canonical, exported
 from pushtrain.code.scopes import Binding, BindingKind, Call, Expr, Module, Scope
 from pushtrain.code.surroundings import Surroundings
@@ -169,7 +170,15 @@ class Evaluator:
         elif isinstance(value, ModuleValue):
             yield from self.member(value.module, name)
         elif isinstance(value, Local | Object) and value.scope.is_class:
-            yield from self._of_class(value.scope, name)
+            field = self._field_of(value, name) if isinstance(value, Object) else None
+            yield from self.values(field) if field else self._of_class(value.scope, name)
+
+    def _field_of(self, value: Object, name: str) -> Expr | None:
+        """What the call that made an object of a data class gives for a field."""
+        node = value.by.node
+        if not isinstance(node, ast.Call):
+            return None
+        return given(value.scope, name, Call(value.by.scope, node))
 
     def _of_class(self, scope: Scope, name: str, depth: int = 0) -> Iterator[Value]:
         """An attribute of a local class or its instances, inherited ones included."""

@@ -90,7 +90,7 @@ class _Finder:
         """The literals that reach a parameter."""
         given = [call.argument(name) for name in tunable.keywords]
         given.append(call.argument("", tunable.facts.at))
-        for argument in given:
+        for argument in (*given, *self._unpacked(call, tunable)):
             if argument is None:
                 continue
             for literal in self._program.literals(argument):
@@ -100,18 +100,34 @@ class _Finder:
                 elif isinstance(node, ast.Constant) or tunable.facts.square:
                     yield literal
 
+    def _unpacked(self, call: Call, tunable: Tunable) -> Iterator[Expr]:
+        """What dictionaries that are given as `**` hold for a parameter."""
+        for keyword in call.node.keywords:
+            if keyword.arg is None:
+                for literal in self._program.literals(call.expr.at(keyword.value)):
+                    if isinstance(literal.node, ast.Dict):
+                        pairs = zip(literal.node.keys, literal.node.values, strict=True)
+                        yield from (
+                            literal.at(value)
+                            for key, value in pairs
+                            if isinstance(key, ast.Constant) and key.value in tunable.keywords
+                        )
+
     def _judged(self, origin: Expr) -> Iterator[Knob]:
         """The knob of a literal; none where it must not be touched."""
         value = _value(origin.node)
         reaches = self._reaching.of(origin)
         if value is None or not reaches or not all(map(self._needs.are_met, reaches)):
             return
-        rules = [_rule(value, reach.tunable) for reach in reaches]
+        direct = [reach.tunable for reach in reaches if not reach.is_computed]
+        if not direct:
+            return
+        rules = [_rule(value, tunable) for tunable in direct]
         kinds = {rule.kind if rule else None for rule in rules}
         span = self._range(value, rules)
         if span is None or len(kinds) > 1:
             return
-        tunable, kind = reaches[0].tunable, kinds.pop()
+        tunable, kind = direct[0], kinds.pop()
         assert kind is not None
         if kind is KnobKind.FLOAT:
             value = float(value)  # `C=1`

@@ -8,7 +8,7 @@ from functools import cached_property
 from pushtrain.code import Call, Expr
 from pushtrain.knobs.catalog import catalog
 from pushtrain.knobs.layers import Layers
-from pushtrain.knobs.reach import Reach
+from pushtrain.knobs.parameters import Reach
 from pushtrain.knobs.structure import is_given
 from pushtrain.knobs.uses import Uses
 

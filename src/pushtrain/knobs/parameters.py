@@ -3,10 +3,45 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pushtrain.code import BindingKind, Call, Expr, Scope
+from pushtrain.code.fields import fields, given
+from pushtrain.knobs.catalog import Tunable
 from pushtrain.knobs.uses import Uses
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """A hyperparameter that a literal is given to, and the call that takes it.
+
+    Attributes:
+        tunable: the hyperparameter.
+        call: what takes it.
+        is_computed: whether it gets something computed from the literal (`filters * 2`).
+    """
+
+    tunable: Tunable
+    call: Call
+    is_computed: bool = False
+
+
+Reaches = tuple[Reach, ...] | None
+"""What a use reaches; None: something else than hyperparameters, so hands off."""
+
+NOTHING: tuple[Reach, ...] = ()
+"""What a harmless use reaches."""
+
+
+def joined(parts: Iterable[Reaches]) -> Reaches:
+    """What several uses reach together."""
+    found: list[Reach] = []
+    for part in parts:
+        if part is None:
+            return None
+        found.extend(part)
+    return tuple(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +70,12 @@ class Argument:
                 break
         return None
 
+    def is_meant(self, tunable: Tunable) -> bool:
+        """Whether it is the argument that a hyperparameter is given as."""
+        if self.name:
+            return self.name in tunable.keywords
+        return self.position is not None and self.position == tunable.facts.at
+
 
 def takes(function: Scope, call: Call, argument: ast.AST) -> bool:
     """Whether `argument` of `call` becomes a named parameter of `function` (or, for a class, of
@@ -44,7 +85,8 @@ def takes(function: Scope, call: Call, argument: ast.AST) -> bool:
     for inner in function.inner.values():
         if inner.name == "__init__":
             return _has_parameter(inner, call, argument, skipped=True)
-    return False
+    in_fields = (given(function, name, call) for name in fields(function))
+    return any(expr is not None and expr.node is argument for expr in in_fields)
 
 
 def _has_parameter(function: Scope, call: Call, argument: ast.AST, *, skipped: bool) -> bool:

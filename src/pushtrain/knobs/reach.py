@@ -3,28 +3,13 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
-from dataclasses import dataclass
 
 from pushtrain.code import Call, Expr, External, Local
-from pushtrain.knobs.catalog import Tunable, catalog
-from pushtrain.knobs.counts import Counts, chooses, is_text
-from pushtrain.knobs.parameters import Argument, takes
+from pushtrain.knobs.catalog import catalog
+from pushtrain.knobs.computed import Computed, chooses, is_text
+from pushtrain.knobs.parameters import NOTHING, Argument, Reach, Reaches, joined, takes
 from pushtrain.knobs.uses import Uses
 
-
-@dataclass(frozen=True, slots=True)
-class Reach:
-    """A hyperparameter that a literal is given to, and the call that takes it."""
-
-    tunable: Tunable
-    call: Call
-
-
-Reaches = tuple[Reach, ...] | None
-"""What a use reaches; None: something else than hyperparameters, so hands off."""
-
-_NOTHING: tuple[Reach, ...] = ()
 _COLLECTION = ast.Tuple | ast.List | ast.Set | ast.Dict
 _LOOKED_AT = frozenset({"items", "values", "keys"})
 _WALKED = frozenset(
@@ -38,11 +23,11 @@ class Reaching:
 
     def __init__(self, uses: Uses) -> None:
         self._uses = uses
-        self._counts = Counts(uses)
+        self._computed = Computed(uses)
 
     def of(self, literal: Expr) -> Reaches:
         """The hyperparameters that `literal` reaches by all its uses."""
-        return self._joined([self._scalar(use) for use in self._uses.of(literal)])
+        return joined([self._scalar(use) for use in self._uses.of(literal)])
 
     def functions(self, call: Call) -> tuple[str, ...]:
         """The canonical names of what is called outside the program; "?.fit" if not known."""
@@ -59,9 +44,9 @@ class Reaching:
             if isinstance(parent, _COLLECTION):
                 return self._contained(use.at(parent), _key(parent, node))
             if isinstance(parent, ast.BinOp):
-                return _NOTHING if self._counts.is_count(use.at(parent)) else None
+                return self._computed.of(use.at(parent))
             if not chooses(parent, node):
-                return _NOTHING if is_text(parent) or _is_alias(parent, node) else None
+                return NOTHING if is_text(parent) or _is_alias(parent, node) else None
         return None
 
     def _given(self, argument: Argument | None, *, whole: bool = False) -> Reaches:
@@ -77,24 +62,23 @@ class Reaching:
             if isinstance(value, External):
                 found.append(self._outside(value.name, argument, whole=whole))
             elif isinstance(value, Local) and takes(value.scope, call, argument.node):
-                found.append(_NOTHING)  # its parameter is followed
+                found.append(NOTHING)  # its parameter is followed
             else:
                 found.append(None)
-        return self._joined(found)
+        return joined(found)
 
     def _outside(self, function: str, argument: Argument, *, whole: bool) -> Reaches:
         """What an argument of something outside the program reaches."""
         call, name = argument.call, argument.name
         for tunable in catalog().parameters(function):
-            facts = tunable.facts
-            is_meant = name in tunable.keywords if name else argument.position == facts.at
-            if is_meant and (facts.each or facts.square or not whole):
+            takes_whole = tunable.facts.each or tunable.facts.square
+            if argument.is_meant(tunable) and (takes_whole or not whole):
                 return (Reach(tunable, call),)
         if whole and function in _WALKED:
-            return _NOTHING
+            return NOTHING
         if call.method == "add_argument" and call.argument("choices") is not None:
             return None
-        return _NOTHING if catalog().is_harmless(function, name) else None
+        return NOTHING if catalog().is_harmless(function, name) else None
 
     # --- one use of the collection around it ---------------------------------------------------
 
@@ -103,7 +87,7 @@ class Reaching:
         if depth > _DEEPEST:
             return None
         uses = self._uses.of(collection)
-        return self._joined([self._collection(use, key, depth) for use in uses])
+        return joined([self._collection(use, key, depth) for use in uses])
 
     def _collection(self, use: Expr, key: str | None, depth: int) -> Reaches:
         node: ast.AST = use.node
@@ -118,16 +102,7 @@ class Reaching:
         if isinstance(parent, ast.Call | ast.keyword):
             return self._given(Argument.of(self._uses, use, node, parent), whole=True)
         is_harmless = parent is None or _is_alias(parent, node) or _is_walked(parent, node)
-        return _NOTHING if is_harmless else None
-
-    @staticmethod
-    def _joined(parts: Sequence[Reaches]) -> Reaches:
-        found: list[Reach] = []
-        for part in parts:
-            if part is None:
-                return None
-            found.extend(part)
-        return tuple(found)
+        return NOTHING if is_harmless else None
 
 
 def _is_walked(parent: ast.AST, node: ast.AST) -> bool:
