@@ -29,13 +29,16 @@ _TAIL = 15
 
 
 @contextmanager
-def made(suite: str, packages: Sequence[str], on_line: Callable[[str], None]) -> Iterator[BinaryIO]:
+def made(
+    suite: str, packages: Sequence[str], on_line: Callable[[str], None], apt: Path = _APT
+) -> Iterator[BinaryIO]:
     """Makes a root file system with mmdebstrap; gives it whole, as a tar.
 
     Args:
         suite: the release's codename, whose sources the machine's apt has.
         packages: what is in it beside the essential packages.
         on_line: gets what mmdebstrap says.
+        apt: where the machine's sources are configured.
 
     Raises:
         ImageError: mmdebstrap is missing or fails.
@@ -43,7 +46,7 @@ def made(suite: str, packages: Sequence[str], on_line: Callable[[str], None]) ->
     program = _mmdebstrap(on_line)
     with tempfile.TemporaryDirectory(prefix="pushtrain-rootfs-") as place:
         sources, archive = Path(place, "debian.sources"), Path(place, "rootfs.tar")
-        sources.write_text(_sources(suite), "utf-8")
+        sources.write_text(_sources(suite, apt), "utf-8")
         command = [
             *(program, "--variant=essential", "--format=tar", "--include=" + ",".join(packages)),
             *('--aptopt=Apt::Install-Recommends "false"', *_acquisition()),
@@ -118,25 +121,25 @@ def _acquisition() -> Iterator[str]:
             yield f"--aptopt={line.rstrip(';')}"
 
 
-def _sources(suite: str) -> str:
+def _sources(suite: str, apt: Path) -> str:
     """The machine's sources of one release, as apt has them (one-line entries and stanzas)."""
     wanted = {suite, f"{suite}-updates", f"{suite}-security"}
     lines = [
         line
-        for path in (_APT / "sources.list", *sorted(_APT.glob("sources.list.d/*.list")))
+        for path in (apt / "sources.list", *sorted(apt.glob("sources.list.d/*.list")))
         for line in _read(path).splitlines()
         if _is_one_line(line, wanted)
     ]
     stanzas = [
         stanza
-        for path in sorted(_APT.glob("sources.list.d/*.sources"))
+        for path in sorted(apt.glob("sources.list.d/*.sources"))
         for stanza in re.split(r"\n\s*\n", _read(path))
         if _is_stanza(stanza, wanted)
     ]
     found = "\n".join(lines) if lines else "\n\n".join(stanzas)
     if not found:
         raise ImageError(
-            f"the base image cannot be made: apt has no source of {suite} here",
+            f"the base image cannot be made: apt has no source of {suite} in {apt}",
             hint="add the release's own mirror to /etc/apt, or set BASE_IMAGE",
         )
     return found + "\n"
