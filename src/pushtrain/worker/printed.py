@@ -93,11 +93,11 @@ class Printed:
         """
         rest, self._rest = self._rest, ""
         self._take(rest)
-        measured, trained = list(measured), list(trained)
+        told, learnt = _by_metric(measured), _by_metric(trained)
         return [
             (result.metric, result.value, source)
             for result, source in self._found
-            if not result.repeats(measured) and (result.is_held_out or not result.repeats(trained))
+            if not result.repeats(told) and (result.is_held_out or not result.repeats(learnt))
         ]
 
     def _take(self, line: str) -> None:
