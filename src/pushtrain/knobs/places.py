@@ -1,13 +1,16 @@
 """Where the literals and layers of a file stand, to the character.
 
 libcst parses the file and tells positions; a change is then cut into the text itself, so that all
-else stays as it is by construction. A file that libcst does not give back byte for byte (a form
-feed before code, say) has no places that could be trusted, and is refused.
+else stays as it is by construction. Two things that libcst does not take are smoothed for it: form
+feeds at the start of a line, and line ends of a lone carriage return. A file that it then does not
+give back whole has no places that could be trusted, and is refused.
 """
 
 from __future__ import annotations
 
+import io
 import re
+import tokenize
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -20,6 +23,8 @@ from pushtrain.errors import KnobError
 Place = tuple[int, int]
 """1-based line and 0-based column, in characters."""
 
+_LONE_RETURN = re.compile(r"\r(?!\n)")
+_FEEDS = re.compile(r"(?m)^\f+")
 _BREAK = re.compile(r"\r\n|\r|\n")
 _LITERALS = (cst.Integer, cst.Float, cst.SimpleString, cst.Name, cst.UnaryOperation)
 
@@ -64,17 +69,25 @@ class Places:
             KnobError: it is not Python that can be put back byte for byte.
         """
         try:
-            wrapper = MetadataWrapper(cst.parse_module(content), unsafe_skip_copy=True)
-            self.encoding = wrapper.module.encoding
+            self.encoding, _ = tokenize.detect_encoding(io.BytesIO(content).readline)
             self.text = content.decode(self.encoding)
-            is_whole = wrapper.module.code == self.text
+            plain = _FEEDS.sub("", _LONE_RETURN.sub("\n", self.text))
+            wrapper = MetadataWrapper(cst.parse_module(plain), unsafe_skip_copy=True)
+            is_whole = wrapper.module.code == plain
             is_whole = is_whole and self.text.encode(self.encoding) == content
             positions = wrapper.resolve(PositionProvider)
-        except (cst.ParserSyntaxError, UnicodeError, LookupError, RecursionError) as error:
+        except (
+            cst.ParserSyntaxError,
+            SyntaxError,
+            ValueError,
+            LookupError,
+            RecursionError,
+        ) as error:
             raise _unreadable(path, str(error).partition("\n")[0]) from None
         if not is_whole:
-            raise _unreadable(path, "its line ends or form feeds are not plain")
+            raise _unreadable(path, "parsing it loses characters")
         self._starts = [0, *(m.end() for m in _BREAK.finditer(self.text))]
+        self._feeds = [_count_feeds(self.text, start) for start in self._starts]
         notes = _Notes(self, positions)
         for node in positions:
             notes.note(node)
@@ -84,8 +97,12 @@ class Places:
         """The siblings of the layer at a place, and its index among them."""
 
     def offset(self, line: int, column: int) -> int:
-        """The index in `text` of a place."""
-        return self._starts[line - 1] + column if 0 < line <= len(self._starts) else -1
+        """The index in `text` of a place that libcst tells."""
+        return self._starts[line - 1] + self._feeds[line - 1] + column
+
+    def column(self, line: int, column: int) -> int:
+        """The column in `text` of a place that libcst tells."""
+        return self._feeds[line - 1] + column
 
     def line_start(self, offset: int) -> int:
         """Where the line of `offset` starts."""
@@ -105,6 +122,14 @@ def places(path: str, content: bytes) -> Places:
         KnobError: it cannot be parsed.
     """
     return Places(path, content)
+
+
+def _count_feeds(text: str, start: int) -> int:
+    """How many form feeds stand at `start`."""
+    end = start
+    while text[end : end + 1] == "\f":
+        end += 1
+    return end - start
 
 
 def _unreadable(path: str, why: str) -> KnobError:
@@ -173,7 +198,7 @@ class _Notes:
 
     def _place(self, node: cst.CSTNode) -> Place:
         start = self._positions[node].start
-        return start.line, start.column
+        return start.line, self._of.column(start.line, start.column)
 
     def _span(self, node: cst.CSTNode) -> Span:
         where = self._positions[node]
