@@ -15,6 +15,7 @@ from pushtrain.errors import PushtrainError
 from pushtrain.interfaces import LABEL_RUN, Limits, Mount, SandboxSpec
 from support import busybox as image
 from support import python_image as python
+from support.engines import SecondEngine, over_tls, second_engine, ssh_server
 from support.leftovers import clear
 
 MIB = 1024**2
@@ -56,6 +57,35 @@ def python_image(connection: Connection, run_id: str) -> Iterator[Image]:
     """A small image with Python on the machine's engine; see support/python_image.py."""
     with python.loaded(connection, run_id) as loaded:
         yield loaded
+
+
+@pytest.fixture(scope="module")
+def second(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecondEngine]:
+    """A second engine, which sees another file system than the tests do."""
+    with second_engine(tmp_path_factory.mktemp("engine")) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def by_tls(second: SecondEngine, run_id: str) -> Iterator[Connection]:
+    """The second engine by TCP with TLS."""
+    made = over_tls(second)
+    yield made
+    clear(made, run_id)
+
+
+@pytest.fixture(scope="module")
+def by_ssh(
+    second: SecondEngine, run_id: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Connection]:
+    """The second engine by SSH."""
+    home = tmp_path_factory.mktemp("ssh")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HOME", str(home))
+        with ssh_server(home, second) as address:
+            made = Connection.from_environment({"DOCKER_HOST": address})
+            yield made
+            clear(made, run_id)
 
 
 @pytest.fixture

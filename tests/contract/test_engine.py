@@ -20,8 +20,7 @@ from pushtrain.engine.docker_engine import DockerEngine
 from pushtrain.errors import EngineUnreachable, SandboxError, SettingsError
 from pushtrain.interfaces import LABEL_RUN, LABEL_TRIAL, Mount, OutgoingFile, SandboxSpec
 from support import busybox as image
-from support.engines import SecondEngine, second_engine, ssh_server
-from support.leftovers import clear
+from support.engines import SecondEngine, over_tls
 
 pytestmark = [pytest.mark.engine, pytest.mark.xdist_group("engine")]
 
@@ -31,42 +30,6 @@ WAIT = "while [ ! -e /pushtrain/go ]; do sleep 0.05; done; "
 """Holds a script until the test puts `go`."""
 GO = (OutgoingFile("go", b""),)
 TRIALS = "cd /pushtrain/trials; "
-
-
-@pytest.fixture(scope="module")
-def second(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecondEngine]:
-    with second_engine(tmp_path_factory.mktemp("engine")) as started:
-        yield started
-
-
-def _by_tls(second: SecondEngine) -> Connection:
-    return Connection.from_environment(
-        {
-            "DOCKER_HOST": f"tcp://127.0.0.1:{second.port}",
-            "DOCKER_TLS_VERIFY": "1",
-            "DOCKER_CERT_PATH": str(second.certificates),
-        }
-    )
-
-
-@pytest.fixture(scope="module")
-def by_tls(second: SecondEngine, run_id: str) -> Iterator[Connection]:
-    made = _by_tls(second)
-    yield made
-    clear(made, run_id)
-
-
-@pytest.fixture(scope="module")
-def by_ssh(
-    second: SecondEngine, run_id: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Connection]:
-    home = tmp_path_factory.mktemp("ssh")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("HOME", str(home))
-        with ssh_server(home, second) as address:
-            made = Connection.from_environment({"DOCKER_HOST": address})
-            yield made
-            clear(made, run_id)
 
 
 @pytest.fixture(scope="module", params=["socket", "tls", "ssh"])
@@ -425,10 +388,10 @@ def test_a_stranger_with_another_certificate_is_not_believed(
 ) -> None:
     trustme.CA().cert_pem.write_to_path(tmp_path / "other.pem")
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "other.pem"))
-    assert DockerEngine(_by_tls(second)).facts().version, "the engine's own certificate counts"
+    assert DockerEngine(over_tls(second)).facts().version, "the engine's own certificate counts"
     for name in ("cert.pem", "key.pem"):
         (tmp_path / name).write_bytes((second.certificates / name).read_bytes())
     (tmp_path / "ca.pem").write_bytes((tmp_path / "other.pem").read_bytes())
     other = dataclasses.replace(second, certificates=tmp_path)
     with pytest.raises(EngineUnreachable, match=r"(?i)certificate"):
-        DockerEngine(_by_tls(other)).facts()
+        DockerEngine(over_tls(other)).facts()

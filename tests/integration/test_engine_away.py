@@ -113,15 +113,26 @@ def test_a_call_that_finds_no_engine_says_so_and_the_next_connects_anew(
     assert far.facts().version
 
 
-def test_the_contract_holds_inside_a_container_that_was_given_the_socket(
-    engine: DockerEngine, connection: Connection, busybox: str, run_id: str
+@pytest.mark.parametrize(
+    ("contract", "subset"),
+    [
+        ("test_engine.py", "socket and (files or follow or state or fetch or removal)"),
+        ("test_trainer.py", "container and (value or none_the_worse or close_leaves)"),
+    ],
+)
+def test_a_contract_holds_inside_a_container_that_was_given_the_socket(
+    contract: str,
+    subset: str,
+    engine: DockerEngine,
+    connection: Connection,
+    busybox: str,
+    run_id: str,
 ) -> None:
     """The contract's own tests run in a container: it shares the socket, and no other file."""
     socket = engine.facts().address.removeprefix("unix://")
     ours = {sys.base_prefix, str(REPOSITORY), "/usr", "/lib", "/lib64"}
     mounts = [f"{path}:{path}:ro" for path in sorted(ours) if Path(path).exists()]
-    subset = "socket and (files or follow or state or fetch or removal)"
-    chosen = ["-n0", "-k", subset, "tests/contract/test_engine.py"]
+    chosen = ["-n0", "-k", subset, f"tests/contract/{contract}"]
     with connection.calling("the container cannot be run") as client:
         made = client.create_container(
             busybox,

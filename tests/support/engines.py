@@ -20,6 +20,8 @@ from pathlib import Path
 
 import trustme
 
+from pushtrain.engine.connection import Connection
+
 _LIMIT = 60.0
 """Seconds for a server to answer."""
 
@@ -72,6 +74,17 @@ def _daemon(home: Path, engine: SecondEngine) -> list[str]:
     ]
     apart = ["unshare", "--mount", "--net", "--propagation", "private", "sh", "-ec", script, "sh"]
     return [*apart, _program("dockerd", "docker.io"), *map(str, options)]
+
+
+def over_tls(engine: SecondEngine) -> Connection:
+    """The way to it that DOCKER_HOST and its certificates name."""
+    return Connection.from_environment(
+        {
+            "DOCKER_HOST": f"tcp://127.0.0.1:{engine.port}",
+            "DOCKER_TLS_VERIFY": "1",
+            "DOCKER_CERT_PATH": str(engine.certificates),
+        }
+    )
 
 
 @contextmanager

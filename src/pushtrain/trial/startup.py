@@ -21,10 +21,22 @@ from pushtrain.trial.protocol import BadOutput, ImportFailed, Ready, WorkerEvent
 from pushtrain.trial.warm_worker import ROOT, WarmWorker, WorkerEnded
 
 
+def remove_leftovers(engine: Engine, run: str) -> int:
+    """Removes the containers of a run whose driver died; gives how many.
+
+    For whoever drives the run next, before it starts any worker: it may start fewer of them.
+    """
+    left = engine.find({LABEL_RUN: run})
+    for state in left:
+        engine.remove(state.id)
+    return len(left)
+
+
 def launch(engine: Engine, job: Job, attempt: int) -> WarmWorker:
     """A worker's container, created and not started; errors as `Engine.launch`.
 
-    One of the same name was left by a driver that died, since a run has one driver at a time.
+    One of the same name was left by a driver that died, since a run has one driver at a time; it
+    goes, also where `remove_leftovers` was not called.
     """
     name = f"pushtrain-{job.run}-{job.worker}"
     engine.remove(name)
