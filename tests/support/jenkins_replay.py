@@ -57,6 +57,7 @@ class Exchange:
     status: int
     headers: dict[str, str]
     body: str
+    posted: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,7 @@ def _exchange(raw: dict[str, dict[str, object]]) -> Exchange:
         status=int(str(response["status"])),
         headers={str(k): str(v) for k, v in dict(response["headers"]).items()},
         body=str(response["body"] or ""),
+        posted=str(request["body"] or ""),
     )
 
 

@@ -60,6 +60,7 @@ def build(answer: Mapping[str, Any], job: str, url: str) -> Build:
     return Build(
         job=job,
         number=answer["number"],
+        queue_id=answer["queueId"],
         url=url,
         result=_result(answer),
         started=answer["timestamp"] / 1000,

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-import jenkins  # type: ignore[import-untyped]
+import jenkins
 import requests
 
 from pushtrain.ci.access import Access
@@ -42,12 +42,14 @@ class _Refusal(Exception):
         super().__init__(f"{self.status} {self.reason}")
 
 
-class _Client(jenkins.Jenkins):  # type: ignore[misc]
+class _Client(jenkins.Jenkins):
     """python-jenkins, but statuses stay numbers, and the answer to a POST is its own.
 
     python-jenkins makes one exception of 401, 403 and 500, and follows the redirect of a merged
     request for a build to a page that names no queue item.
     """
+
+    _session: requests.Session
 
     def _response_handler(self, response: requests.Response) -> requests.Response:
         if response.status_code >= requests.codes.bad_request:
@@ -87,7 +89,8 @@ class Connection:
 
     def __init__(self, access: Access) -> None:
         self.access = access
-        self._client = _Client(access.url, access.user, access.token, timeout=access.seconds)
+        self._client = _Client(access.url, access.user, access.token)
+        self._client.timeout = access.seconds  # type: ignore[assignment]  # the stubs want an int
         if access.ca_file:
             self._client.trust(access.ca_file)
 

@@ -13,6 +13,7 @@ from pushtrain.ci.access import Access
 from pushtrain.ci.connection import Connection
 from pushtrain.ci.server import (
     Build,
+    ItemKind,
     LogPart,
     PastBuild,
     Plugin,
@@ -41,22 +42,25 @@ class RealJenkins:
 
     # --- items ---------------------------------------------------------------------------------
 
-    def configuration(self, name: str) -> str | None:
+    def configuration(self, name: str, kind: ItemKind = ItemKind.JOB) -> str | None:
         """See `JenkinsItems`."""
         try:
-            return str(self._connection.get(f"{_path(name)}config.xml", f"job {name}").text)
+            path = f"{_item_path(name, kind)}config.xml"
+            return str(self._connection.get(path, f"{kind} {name}").text)
         except JenkinsNotFound:
             return None
 
-    def create(self, name: str, configuration: str) -> None:
+    def create(self, name: str, configuration: str, kind: ItemKind = ItemKind.JOB) -> None:
         """See `JenkinsItems`."""
         folder, _, short = name.rpartition("/")
-        path = f"{_path(folder)}createItem?name={quote(short, safe='')}"
-        self._connection.post(path, f"job {name}", configuration)
+        verb = "createView" if kind is ItemKind.VIEW else "createItem"
+        path = f"{_path(folder)}{verb}?name={quote(short, safe='')}"
+        self._connection.post(path, f"{kind} {name}", configuration)
 
-    def update(self, name: str, configuration: str) -> None:
+    def update(self, name: str, configuration: str, kind: ItemKind = ItemKind.JOB) -> None:
         """See `JenkinsItems`."""
-        self._connection.post(f"{_path(name)}config.xml", f"job {name}", configuration)
+        path = f"{_item_path(name, kind)}config.xml"
+        self._connection.post(path, f"{kind} {name}", configuration)
 
     def remove(self, name: str) -> bool:
         """See `JenkinsItems`."""
@@ -218,3 +222,11 @@ def _time(response: requests.Response) -> float:
 def _path(name: str) -> str:
     """The path of a job or folder: "a/b" is at `job/a/job/b/`."""
     return "".join(f"job/{quote(part, safe='')}/" for part in name.split("/") if part)
+
+
+def _item_path(name: str, kind: ItemKind) -> str:
+    """The path of a job, or of a view: "a/b" is at `job/a/view/b/`."""
+    if kind is ItemKind.JOB:
+        return _path(name)
+    folder, _, short = name.rpartition("/")
+    return f"{_path(folder)}view/{quote(short, safe='')}/"

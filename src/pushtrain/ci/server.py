@@ -8,6 +8,15 @@ from enum import StrEnum
 from typing import Protocol
 
 
+class ItemKind(StrEnum):
+    """What has a configuration."""
+
+    JOB = "job"
+    """A job, or a folder."""
+    VIEW = "view"
+    """A view; its full name is that of its folder and its own."""
+
+
 class QueueState(StrEnum):
     """Where a request for a build stands."""
 
@@ -135,6 +144,7 @@ class Build:
     Attributes:
         job: full name of the job ("pushtrain/digits").
         number: counted from 1.
+        queue_id: the request that it came from.
         url: its page, below the address that we use (a proxy's, perhaps).
         result: None while it runs.
         started: Unix time.
@@ -146,6 +156,7 @@ class Build:
 
     job: str
     number: int
+    queue_id: int
     url: str
     result: Result | None
     started: float
@@ -185,19 +196,19 @@ class LogPart:
 
 
 class JenkinsItems(Protocol):
-    """Jobs and folders as configurations. Names are full names ("pushtrain/digits").
+    """Jobs, folders and views as configurations. Names are full names ("pushtrain/digits").
 
     All methods of the three seams raise JenkinsUnreachable (JenkinsSilent where the request may
     have been carried out), JenkinsDenied, and JenkinsError; none is safe for several threads.
     """
 
-    def configuration(self, name: str) -> str | None:
-        """The configuration (XML) of a job or folder; None if there is none of that name."""
+    def configuration(self, name: str, kind: ItemKind = ItemKind.JOB) -> str | None:
+        """The configuration (XML); None if there is none of that name."""
 
-    def create(self, name: str, configuration: str) -> None:
-        """Makes a job or folder; JenkinsError if the name is taken or the XML not understood."""
+    def create(self, name: str, configuration: str, kind: ItemKind = ItemKind.JOB) -> None:
+        """Makes it; JenkinsError if the name is taken or the XML not understood."""
 
-    def update(self, name: str, configuration: str) -> None:
+    def update(self, name: str, configuration: str, kind: ItemKind = ItemKind.JOB) -> None:
         """Replaces a configuration; raises JenkinsNotFound."""
 
     def remove(self, name: str) -> bool:

@@ -31,6 +31,7 @@ COMMANDS = {
     "stop": "Stop a run cleanly.",
     "resume": "Go on with a run whose driver died.",
     "reproduce": "Retrain a run from its manifest and compare.",
+    "jenkins": "Let a Jenkins server train what is pushed.",
     "notify": "Deliver messages that still wait.",
     "doctor": "Check this machine and say what to mend.",
     "clean": "Remove old runs, images and leftovers.",
@@ -65,7 +66,7 @@ def _group(verbose: int) -> None:
 
     \b
     Exit codes: 0 target met (or done), 1 failed, 2 usage or bad input,
-    3 budget spent without meeting the target, 4 Docker unreachable,
+    3 budget spent without meeting the target, 4 Docker or Jenkins unreachable,
     130 stopped or superseded.
     """
     level = {0: logging.WARNING, 1: logging.INFO}.get(verbose, logging.DEBUG)

@@ -1,0 +1,88 @@
+"""Brings a server to what is wanted: looks, plans, and carries the plan out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from pushtrain.ci.definitions import FOLDER, MONITOR, Definition, Training, pipeline, shared, view
+from pushtrain.ci.plan import Action, Change, plan
+from pushtrain.ci.server import JenkinsItems
+from pushtrain.errors import JenkinsError, UsageError
+
+
+def wanted(training: Training | None) -> tuple[Definition, ...]:
+    """All that a repository needs on the server; without one, what all of them share."""
+    jobs = (pipeline(training),) if training else ()
+    return (*shared(), *jobs, view())
+
+
+def look(server: JenkinsItems, desired: Sequence[Definition]) -> tuple[Change, ...]:
+    """What must change on the server; changes nothing."""
+    return plan(desired, {d.name: server.configuration(d.name, d.kind) for d in desired})
+
+
+def carry_out(server: JenkinsItems, changes: Iterable[Change], keep: Path) -> tuple[Change, ...]:
+    """Makes the changes; what is replaced is kept below `keep` as it was. Those that were made.
+
+    Somebody else may apply the same at the same time: what was made meanwhile is updated.
+    """
+    done = []
+    for change in changes:
+        one = change.definition
+        if change.action is Action.KEEP:
+            continue
+        if change.before is not None:
+            _put_away(keep, one.name, change.before)
+        if change.action is Action.CREATE:
+            _create(server, one)
+        else:
+            server.update(one.name, one.configuration, one.kind)
+        done.append(change)
+    return tuple(done)
+
+
+def remove(server: JenkinsItems, name: str) -> tuple[str, ...]:
+    """Removes a repository's job, and with the last one all that the jobs shared.
+
+    Args:
+        server: the server.
+        name: the job's name, in the folder or in full.
+
+    Raises:
+        UsageError: it is no job of ours.
+    """
+    full = name if name.startswith(f"{FOLDER}/") else f"{FOLDER}/{name}"
+    if full == MONITOR:
+        raise UsageError(
+            "the monitor goes with the last repository's job", hint="remove those, or use --all"
+        )
+    if not server.remove(full):
+        raise UsageError(
+            f"there is no job {full}", hint="`pushtrain jenkins status` lists what there is"
+        )
+    if set(server.jobs(FOLDER)) <= {MONITOR}:
+        server.remove(FOLDER)
+        return (full, FOLDER)
+    return (full,)
+
+
+def remove_all(server: JenkinsItems) -> tuple[str, ...]:
+    """Removes the folder with all that is in it; what was removed, nothing if there was none."""
+    return (FOLDER,) if server.remove(FOLDER) else ()
+
+
+def _create(server: JenkinsItems, one: Definition) -> None:
+    try:
+        server.create(one.name, one.configuration, one.kind)
+    except JenkinsError:
+        if server.configuration(one.name, one.kind) is None:
+            raise
+        server.update(one.name, one.configuration, one.kind)
+
+
+def _put_away(keep: Path, name: str, configuration: str) -> None:
+    keep.mkdir(parents=True, exist_ok=True, mode=0o700)
+    stamp = time.strftime("%Y%m%dT%H%M%S")
+    (keep / f"{stamp}-{name.replace('/', '-')}.xml").write_text(configuration, "utf-8")

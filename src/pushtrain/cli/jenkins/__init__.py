@@ -1,0 +1,49 @@
+"""`pushtrain jenkins`: a Jenkins server that trains."""
+
+from __future__ import annotations
+
+import importlib
+
+import click
+
+COMMANDS = {
+    "check": "Say whether a server can train, and what to mend.",
+    "apply": "Make or update a repository's job, showing the difference.",
+    "diff": "Show what apply would change.",
+    "status": "Show all jobs: verdicts, trend, running builds.",
+    "trigger": "Start a build, and follow it.",
+    "remove": "Remove a repository's job.",
+}
+
+
+class _LazyGroup(click.Group):
+    """Imports a command's module only when that command is called or its help is shown."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"pushtrain.cli.jenkins.{cmd_name}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=_LazyGroup)
+def command() -> None:
+    """Let a Jenkins server train what is pushed.
+
+    The server's address and our login come from JENKINS_URL, JENKINS_USER_ID and
+    JENKINS_API_TOKEN, else from jenkins.toml in PUSHTRAIN_HOME, the token also from the keyring
+    (service pushtrain-jenkins, user USER@HOST).
+
+    \b
+      pushtrain jenkins check
+      pushtrain jenkins apply --repo https://example.org/team/digits.git
+      pushtrain jenkins trigger digits --wait
+    """

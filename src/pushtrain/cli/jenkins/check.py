@@ -1,0 +1,34 @@
+"""`pushtrain jenkins check`: whether a server can train, and what to mend."""
+
+from __future__ import annotations
+
+import click
+
+from pushtrain.ci.checkup import Health, findings
+from pushtrain.cli.jenkins.server import access, open_server
+from pushtrain.cli.render import emit, json_option
+
+_COLOURS = {Health.OK: "green", Health.WARNING: "yellow", Health.PROBLEM: "red"}
+
+
+@click.command()
+@json_option
+def command(as_json: bool) -> None:
+    """Look at the server: version, rights, plugins, agents and their engines, tokens, clocks.
+
+    Exit code 4 when it cannot be reached, 2 when it does not let us look, 1 on a problem, 0 on
+    warnings alone.
+    """
+    way = access()
+    found = []
+    for finding in findings(open_server(way), way.notify_token):
+        found.append(finding)
+        if not as_json:
+            health = click.style(f"{finding.health:8}", fg=_COLOURS[finding.health])
+            click.echo(f"{health} {finding.subject:18} {finding.message}")
+            if finding.remedy:
+                click.echo(f"{'':27} next: {finding.remedy}")
+    if as_json:
+        emit(found)
+    is_bad = any(finding.health is Health.PROBLEM for finding in found)
+    raise click.exceptions.Exit(1 if is_bad else 0)

@@ -1,0 +1,93 @@
+"""A server brought to what is wanted, and left alone when it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from fakes.jenkins import FakeJenkins
+from pushtrain.ci.apply import carry_out, look, remove, remove_all, wanted
+from pushtrain.ci.definitions import Training
+from pushtrain.ci.plan import Action, Cause
+from pushtrain.errors import JenkinsError, UsageError
+
+DIGITS = Training("https://git.example.org/digits.git")
+WINE = Training("https://git.example.org/wine.git")
+
+
+def _apply(server: FakeJenkins, keep: Path, training: Training | None = DIGITS) -> None:
+    carry_out(server, look(server, wanted(training)), keep)
+
+
+def test_the_second_time_nothing_is_touched(tmp_path: Path) -> None:
+    server = FakeJenkins()
+    _apply(server, tmp_path)
+    assert [verb for verb, _ in server.calls] == ["create"] * 4
+    server.calls.clear()
+    _apply(server, tmp_path)
+    assert server.calls == []
+
+
+def test_a_second_repository_adds_its_job_alone(tmp_path: Path) -> None:
+    server = FakeJenkins()
+    _apply(server, tmp_path)
+    server.calls.clear()
+    _apply(server, tmp_path, WINE)
+    assert server.calls == [("create", "pushtrain/wine")]
+
+
+def test_what_all_share_is_made_without_a_repository(tmp_path: Path) -> None:
+    server = FakeJenkins()
+    _apply(server, tmp_path, None)
+    assert set(server.items) == {"pushtrain", "pushtrain/monitor", "pushtrain/Training"}
+
+
+def test_a_change_by_hand_is_seen_then_overwritten_and_kept(tmp_path: Path) -> None:
+    server = FakeJenkins()
+    _apply(server, tmp_path)
+    changed = server.items["pushtrain/digits"].replace("<disabled>false", "<disabled>true")
+    server.items["pushtrain/digits"] = changed
+    changes = [c for c in look(server, wanted(DIGITS)) if c.action is Action.UPDATE]
+    assert [(c.definition.name, c.cause) for c in changes] == [("pushtrain/digits", Cause.BY_HAND)]
+    assert "-  disabled: true" in changes[0].difference
+    carry_out(server, changes, tmp_path)
+    assert "<disabled>false" in server.items["pushtrain/digits"]
+    assert [path.read_text() for path in tmp_path.iterdir()] == [changed]
+
+
+def test_two_who_apply_at_once_do_not_fail(tmp_path: Path) -> None:
+    server = FakeJenkins()
+    changes = look(server, wanted(DIGITS))
+    _apply(server, tmp_path)
+    carry_out(server, changes, tmp_path)
+    assert set(server.calls[4:]) == {("update", name) for name in server.items}
+
+
+def test_a_server_that_does_not_take_a_job_says_so(tmp_path: Path) -> None:
+    class Refusing(FakeJenkins):
+        def create(self, *args: object, **options: object) -> None:
+            raise JenkinsError("500 it does not like it")
+
+    with pytest.raises(JenkinsError, match="does not like it"):
+        _apply(Refusing(), tmp_path)
+
+
+def test_the_last_job_takes_folder_and_monitor_with_it(tmp_path: Path) -> None:
+    server = FakeJenkins()
+    _apply(server, tmp_path)
+    _apply(server, tmp_path, WINE)
+    assert remove(server, "digits") == ("pushtrain/digits",)
+    assert "pushtrain/monitor" in server.items
+    assert remove(server, "pushtrain/wine") == ("pushtrain/wine", "pushtrain")
+    assert server.items == {}
+    assert remove_all(server) == ()
+
+
+@pytest.mark.parametrize("name", ["nope", "monitor"])
+def test_what_is_no_repositorys_job_is_not_removed(name: str, tmp_path: Path) -> None:
+    server = FakeJenkins()
+    _apply(server, tmp_path)
+    with pytest.raises(UsageError):
+        remove(server, name)
+    assert len(server.items) == 4
