@@ -10,14 +10,18 @@ multipart/mixed
 from __future__ import annotations
 
 import email.policy
+import re
 from datetime import UTC, datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
-from email.utils import format_datetime, parseaddr
+from email.utils import format_datetime
 
 from pushtrain.errors import DeliveryError
 from pushtrain.interfaces import Message
 from pushtrain.telling.text import visible
+
+_ADDRESS = re.compile(r"(?:[^<>\r\n]*<)?(?P<user>[^<>\s@\"(),:;]+)@(?P<domain>[^<>\s@]+?)>?")
+_NAME = re.compile(r"\s*\"?(?P<name>[^<>\"\r\n]*?)\"?\s*<")
 
 
 def mail(message: Message, sender: str, to: tuple[str, ...]) -> EmailMessage:
@@ -56,13 +60,12 @@ def address(text: str) -> Address:
     Raises:
         DeliveryError: it cannot be one.
     """
-    name, plain = parseaddr(text)
-    user, _, domain = plain.rpartition("@")
+    found, name = _ADDRESS.fullmatch(text.strip()), _NAME.match(text.strip())
     try:
-        if not user or not domain:
-            raise ValueError("there is no @ in it")
-        ascii_domain = domain.encode("idna").decode("ascii")
-        return Address(visible(name, 100), user, ascii_domain)
+        if found is None or ("<" in text) != text.strip().endswith(">"):
+            raise ValueError("write it as ada@example.org or Ada <ada@example.org>")
+        domain = found["domain"].encode("idna").decode("ascii")
+        return Address(visible(name["name"], 100) if name else "", found["user"], domain)
     except (ValueError, IndexError) as error:
         raise DeliveryError(
             f"{visible(text, 100)!r} is no mail address: {visible(str(error), 100)}",

@@ -16,10 +16,12 @@ from pushtrain.interfaces import Message
 from pushtrain.notify.mime import address, mail
 from pushtrain.notify.secrets import Secret
 from pushtrain.settings import MailSettings
+from pushtrain.telling.text import visible
 
 _log = logging.getLogger(__name__)
 
 _PORTS = {"starttls": 587, "tls": 465, "none": 25}
+_SILENT = "it does not answer in time"
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -48,7 +50,7 @@ class SmtpNotifier:
         password: Secret,
         patience: Patience = Patience(),
     ) -> None:
-        self.name = f"mail to {recipient}"
+        self.name = f"mail to {_bare(recipient)}"
         self._settings = settings
         self._recipient = recipient
         self._password = password
@@ -132,6 +134,14 @@ class SmtpNotifier:
         )
 
 
+def _bare(recipient: str) -> str:
+    """The address alone, so that another spelling of the name is the same channel."""
+    try:
+        return address(recipient).addr_spec
+    except DeliveryError:
+        return visible(recipient, 100)
+
+
 def _cut(server: smtplib.SMTP) -> None:
     connection = server.sock
     if connection is not None:
@@ -166,7 +176,9 @@ def _reason(error: Exception) -> str:
         case smtplib.SMTPResponseException():
             return f"{error.smtp_code} {_text(error.smtp_error)}"
         case TimeoutError():
-            return "it does not answer in time"
+            return _SILENT
+        case smtplib.SMTPServerDisconnected() if "timed out" in str(error):
+            return _SILENT
         case _:
             return str(error) or type(error).__name__
 
