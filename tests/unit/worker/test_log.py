@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pushtrain.worker.log import Log
@@ -58,6 +58,7 @@ def test_a_question_is_handed_on_and_a_progress_bar_waits() -> None:
     assert texts == ["How many epochs? ", "\n"]
 
 
+@settings(deadline=None)
 @given(st.lists(st.binary(max_size=300)), st.integers(min_value=64, max_value=400))
 def test_it_is_bounded_however_the_bytes_are_cut(pieces: list[bytes], most: int) -> None:
     texts = logged(*pieces, most=most)
@@ -66,6 +67,7 @@ def test_it_is_bounded_however_the_bytes_are_cut(pieces: list[bytes], most: int)
     assert all(len(text) <= 64 * 1024 for text in texts)
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(st.characters(codec="ascii", categories=("L", "N", "P")), max_size=50)))
 def test_within_its_limit_nothing_is_lost(lines: list[str]) -> None:
     text = "".join(f"{line}\n" for line in lines)
