@@ -78,6 +78,24 @@ def test_whatever_it_says_the_result_is_by_the_protocol(said: list[dict[str, Any
     assert result(made).trial == 3
 
 
+def test_what_it_says_is_in_the_result() -> None:
+    made = outcome()
+    for kind, fields in SAID.items():
+        say(made, kind, **fields)
+
+    said = result(made).model_dump()
+    assert [epoch["metrics"] for epoch in said["epochs"]] == [{"loss": 1.0}]
+    assert [measured["source"] for measured in said["measurements"]] == ["here"]
+    assert said["error"] == SAID["error"]
+    assert said["network"] == [SAID["network"]]
+    assert said["confusion"] == SAID["confusion"]
+    assert said["parameters"] == {"units": 8}
+    assert said["versions"] == {"keras": "3"}
+    assert said["model"] == SAID["model"]
+    assert said["seconds"] == {"fit": 1.0}
+    assert said["notes"] == ["noted"]
+
+
 @settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_bytes_that_mean_nothing_are_left_out(message: bytes) -> None:
@@ -120,10 +138,10 @@ def test_values_that_are_not_finite_come_through() -> None:
 def test_a_result_is_thinned_to_what_may_be_said(kind: str) -> None:
     made = outcome()
     fields: dict[str, Any] = {
-        "epoch": {"metrics": {"a-name-of-some-length" * 5: 0.123456789}, "seconds": 1},
+        "epoch": {"metrics": {"a-name-of-some-length" * 9: 0.123456789}, "seconds": 1},
         "measurement": {"metric": "m" * 200, "value": 1, "role": "training", "source": "s" * 200},
     }[kind]
-    for _ in range(30_000):
+    for _ in range(16_000):
         say(made, kind, **fields)
 
     encoded = encode(made.result(Ending(code=0), {"bytes": 0, "dropped": 0}))
