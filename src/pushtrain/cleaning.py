@@ -132,14 +132,16 @@ def execute(cleaning: Cleaning, engine: Engine, images: ImageStore) -> tuple[str
                 raise
             problems.append(str(error))
     for folder in cleaning.runs:
-        with folder.driving() as is_free:
-            if not is_free:
-                problems.append(f"run {folder.id} is worked on again; it stays")
-                continue
-            try:
-                shutil.rmtree(folder.path)
-            except OSError as error:
-                problems.append(f"{folder.path} cannot be removed: {error}")
+        try:
+            with folder.driving() as is_free:
+                if is_free:
+                    shutil.rmtree(folder.path)
+                else:
+                    problems.append(f"run {folder.id} is worked on again; it stays")
+        except FileNotFoundError:
+            continue  # somebody else removes it
+        except OSError as error:
+            problems.append(f"{folder.path} cannot be removed: {error}")
     return tuple(problems)
 
 
