@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-_HOME_VARIABLE = "HOME"
+_SYSTEM_PIP = Path("/etc/pip.conf")
+_SYSTEM_UV = Path("/etc/uv/uv.toml")
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,12 +117,12 @@ def _directory(link: str) -> Path:
 
 def _pip(environment: Mapping[str, str]) -> dict[str, list[str]]:
     """pip's options as its own files give them, in pip's order: global, user, PIP_CONFIG_FILE."""
-    home = Path(environment.get(_HOME_VARIABLE, "/nonexistent"))
+    home = Path(environment.get("HOME", "/nonexistent"))
     user = Path(environment.get("XDG_CONFIG_HOME") or home / ".config")
     system = (environment.get("XDG_CONFIG_DIRS") or "/etc/xdg").split(":")
     places = [
         *(Path(place) / "pip/pip.conf" for place in system),
-        Path("/etc/pip.conf"),
+        _SYSTEM_PIP,
         home / ".pip/pip.conf",
         user / "pip/pip.conf",
     ]
@@ -142,9 +143,9 @@ def _pip(environment: Mapping[str, str]) -> dict[str, list[str]]:
 
 def _uv(environment: Mapping[str, str]) -> dict[str, list[str]]:
     """uv's options from its user's and system's uv.toml, spelled as pip spells them."""
-    home = Path(environment.get(_HOME_VARIABLE, "/nonexistent"))
+    home = Path(environment.get("HOME", "/nonexistent"))
     user = Path(environment.get("XDG_CONFIG_HOME") or home / ".config")
-    for place in (user / "uv/uv.toml", Path("/etc/uv/uv.toml")):
+    for place in (user / "uv/uv.toml", _SYSTEM_UV):
         try:
             raw = tomllib.loads(place.read_text("utf-8"))
         except (OSError, ValueError):
