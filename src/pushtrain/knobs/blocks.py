@@ -68,8 +68,8 @@ class Block:
         if after.strip(" \t").partition("#")[0]:  # the next element, on the same line
             return Span(start, end + len(after) - len(after.lstrip(" \t")))
         before = file.text[file.line_start(start) : start]
-        if before.strip():  # the list opens on this line
-            return Span(start, end)
+        if before.strip():  # something of the list stands before it, on the same line
+            return Span(start - (len(before) - len(before.rstrip(" \t"))), end)
         return Span(start - len(before), rest.end)
 
 

@@ -36,6 +36,9 @@ class Span:
     start: int
     end: int
 
+    def __contains__(self, other: Span) -> bool:
+        return self.start <= other.start and other.end <= self.end
+
 
 @dataclass(frozen=True, slots=True)
 class Item:

@@ -142,14 +142,14 @@ class _File:
             for span in spans
         ]
         edits.sort(key=lambda edit: edit.span.start)
-        blocks = []
-        for name, block in self._blocks.items():
+        blocks: list[_Edit] = []
+        for name in sorted(self._blocks, key=lambda name: self._blocks[name].span.start):
             if name in values:
-                count, inner = int(values[name]), partial(_inside, text, edits)
-                blocks.append(_Edit(*block.times(count, self._places, inner)))
-        for block_edit in blocks:
-            inside = block_edit.span
-            edits = [e for e in edits if not inside.start <= e.span.start < inside.end]
+                inner = partial(_inside, text, edits)
+                span, new = self._blocks[name].times(int(values[name]), self._places, inner)
+                start = max(span.start, blocks[-1].span.end if blocks else 0)
+                blocks.append(_Edit(Span(start, span.end), new))
+        edits = [edit for edit in edits if not any(edit.span in block.span for block in blocks)]
         edits = sorted([*edits, *blocks], key=lambda edit: edit.span.start)
         if not edits:
             return None

@@ -62,8 +62,8 @@ def test_knobs_stand_where_the_script_says(script: Path, tmp_path: Path) -> None
     [
         (
             "digits-cnn",
-            "epochs batch_size learning_rate conv2d_block filters kernel_size activation dense_block"
-            " units activation_2 dropout optimizer",
+            "epochs batch_size learning_rate conv2d_block filters kernel_size activation"
+            " dense_block units activation_2 dropout optimizer",
         ),
         ("digits-rnn", "lstm_block units dropout optimizer learning_rate batch_size epochs"),
         ("wine-mlp", "units learning_rate epochs batch_size dense_block activation optimizer"),
