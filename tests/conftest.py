@@ -6,6 +6,7 @@ import os
 import secrets
 from collections.abc import Callable, Iterator, Sequence
 
+import hypothesis
 import pytest
 
 from pushtrain.engine.connection import Connection
@@ -19,6 +20,10 @@ from support.engines import SecondEngine, over_tls, second_engine, ssh_server
 from support.leftovers import clear
 
 MIB = 1024**2
+
+# How long one example takes says how busy the machine is, not whether the code is right.
+hypothesis.settings.register_profile("pushtrain", deadline=None)
+hypothesis.settings.load_profile("pushtrain")
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,250 @@
+"""When people are told, how often it is tried, when it is given up."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from pushtrain.entities import RunState
+from pushtrain.errors import DeliveryError, JournalError
+from pushtrain.events import MessageFailed, MessageQueued, MessageSent
+from pushtrain.interfaces import Message
+from pushtrain.journal import Journal
+from pushtrain.notify import deliver_all_waiting, deliver_waiting, tell
+from pushtrain.notify import delivery as delivery_module
+from pushtrain.notify.delivery import Clock, Schedule, is_wanted
+from pushtrain.notify.outbox import Letter, Outbox, may_wait
+from pushtrain.settings import NotifySettings, OperatorSettings
+from pushtrain.store import LiveRun, Store
+from support import records
+from support.runs import finished
+
+SETTINGS = OperatorSettings()
+DAY = 86_400.0
+
+
+@dataclass
+class Room:
+    """A channel that says what it is told to say, one word a try; then it accepts."""
+
+    name: str = "room"
+    words: list[Exception] = field(default_factory=list)
+    got: list[Message] = field(default_factory=list)
+    tries: int = 0
+
+    def deliver(self, message: Message) -> None:
+        self.tries += 1
+        if self.words:
+            raise self.words.pop(0)
+        self.got.append(message)
+
+
+def later(text: str = "busy") -> DeliveryError:
+    return DeliveryError(text, hint="wait")
+
+
+def events(live: LiveRun) -> list[object]:
+    messages = (MessageQueued, MessageSent, MessageFailed)
+    return [e.event for e in Journal(live.folder.journal).read() if isinstance(e.event, messages)]
+
+
+def clock(now: float = 0.0, pause: Callable[[float], None] = lambda _: None) -> Clock:
+    return Clock(lambda: now, pause)
+
+
+def journal_time(live: LiveRun) -> float:
+    return live.record.updated
+
+
+def test_queued_before_the_first_try_and_noted_at_once(tmp_path: Path) -> None:
+    live, seen = finished(tmp_path), []
+
+    class Looking(Room):
+        def deliver(self, message: Message) -> None:
+            seen.append([type(event) for event in events(live)])
+
+    tell(live, SETTINGS, channels=[Looking("a"), Looking("b")], clock=clock())
+    assert seen == [
+        [MessageQueued, MessageQueued],
+        [MessageQueued, MessageQueued, MessageSent],
+    ]
+    assert not live.record.waiting and not may_wait(live.folder)
+
+
+def test_telling_twice_tells_once(tmp_path: Path) -> None:
+    live, room = finished(tmp_path), Room()
+    for _ in range(3):
+        tell(live, SETTINGS, channels=[room])
+    assert len(room.got) == 1
+
+
+def test_the_message_is_kept_as_it_was_composed(tmp_path: Path) -> None:
+    live, room = finished(tmp_path), Room(words=[later()])
+    tell(live, SETTINGS, channels=[room], schedule=Schedule(pauses=()))
+    (letter,) = Outbox(live).waiting()
+    kept = Outbox(live).message(letter.key)
+    live.folder.patch.write_bytes(b"another one")
+    deliver_waiting(live, SETTINGS, channels=[room])
+    assert room.got == [kept]
+    assert kept.attachments == {f"{live.id}.patch": records.PATCH}
+
+
+def test_one_channel_that_fails_does_not_stop_the_others(tmp_path: Path) -> None:
+    broken, room = Room("broken", [later()] * 9), Room()
+    first, second = tell(finished(tmp_path), SETTINGS, channels=[broken, room], clock=clock())
+    assert not first.is_delivered and second.is_delivered
+    assert (broken.tries, room.tries) == (3, 1)
+
+
+def test_quick_tries_wait_longer_each_time_and_then_leave_it(tmp_path: Path) -> None:
+    pauses: list[float] = []
+    live, room = finished(tmp_path), Room(words=[later()] * 9)
+    tell(live, SETTINGS, channels=[room], clock=clock(pause=pauses.append))
+    assert pauses == [1.0, 4.0]
+    assert may_wait(live.folder) and len(live.record.waiting) == 1
+
+
+def test_no_further_try_begins_when_patience_is_over(tmp_path: Path) -> None:
+    now = [0.0]
+
+    class Slow(Room):
+        def deliver(self, message: Message) -> None:
+            now[0] += 100.0
+            super().deliver(message)
+
+    rooms = [Slow(str(n), [later()] * 9) for n in range(3)]
+    live = finished(tmp_path)
+    tell(live, SETTINGS, channels=rooms, clock=Clock(lambda: now[0], lambda _: None))
+    assert [room.tries for room in rooms] == [1, 0, 0]
+    assert len(live.record.waiting) == 3
+
+
+@pytest.mark.parametrize(
+    ("facts", "tries"), [({"permanent": True}, 1), ({"soon": False}, 1), ({}, 3)]
+)
+def test_what_no_retry_can_help_is_not_repeated(
+    facts: dict[str, bool], tries: int, tmp_path: Path
+) -> None:
+    live, room = finished(tmp_path), Room(words=[DeliveryError("no", **facts) for _ in range(9)])
+    tell(live, SETTINGS, channels=[room], clock=clock())
+    assert room.tries == tries
+    assert bool(live.record.waiting) != facts.get("permanent", False)
+
+
+def test_strange_errors_wait_too_and_their_words_go_nowhere(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    live, room = finished(tmp_path), Room(words=[RuntimeError("token s3cret")] * 9)
+    (receipt,) = tell(live, SETTINGS, channels=[room], clock=clock())
+    assert receipt.error == "room: unexpected RuntimeError"
+    assert "s3cret" not in caplog.text + str(events(live))
+    assert live.record.waiting
+
+
+def test_a_message_is_due_ever_later_and_given_up_in_the_end(tmp_path: Path) -> None:
+    letter = Letter("k", "room", queued=0.0, failures=1, tried=1000.0)
+    schedule = Schedule()
+    assert not schedule.is_due(letter, 1029.0) and schedule.is_due(letter, 1031.0)
+    old = Letter("k", "room", queued=0.0, failures=60, tried=1000.0)
+    assert not schedule.is_due(old, 1000.0 + 3 * 3600 - 1) and schedule.is_due(old, 1e6)
+    assert schedule.is_due(letter, 0.0)  # a clock that was set back keeps nobody waiting
+
+    live, room = finished(tmp_path), Room(words=[later()] * 9)
+    once = Schedule(pauses=())
+    tell(live, SETTINGS, channels=[room], schedule=once)
+    queued = journal_time(live)
+    (receipt,) = deliver_waiting(
+        live, SETTINGS, channels=[room], schedule=once, clock=clock(queued + 3.9 * DAY)
+    )
+    assert not receipt.permanent
+    (receipt,) = deliver_waiting(
+        live, SETTINGS, channels=[room], schedule=once, clock=clock(queued + 4.1 * DAY)
+    )
+    assert receipt.permanent and not live.record.waiting and not may_wait(live.folder)
+
+
+def test_a_channel_that_is_gone_waits_for_its_return(tmp_path: Path) -> None:
+    live, room = finished(tmp_path), Room(words=[later()] * 9)
+    tell(live, SETTINGS, channels=[room], clock=clock())
+    (receipt,) = deliver_waiting(live, SETTINGS, channels=[])
+    assert "room is no longer in the settings" in receipt.error and not receipt.permanent
+    room.words.clear()
+    (receipt,) = deliver_waiting(live, SETTINGS, channels=[room])
+    assert receipt.is_delivered
+
+
+def test_a_lost_message_is_said_to_be_lost(tmp_path: Path) -> None:
+    live, room = finished(tmp_path), Room(words=[later()])
+    tell(live, SETTINGS, channels=[room], schedule=Schedule(pauses=()))
+    for file in (live.folder.path / "outbox").glob("*.json"):
+        file.write_bytes(b"{")
+    (receipt,) = deliver_waiting(live, SETTINGS, channels=[room])
+    assert receipt.permanent and "cannot be read" in receipt.error
+
+
+@pytest.mark.parametrize(
+    ("on", "states"),
+    [
+        (("always",), {RunState.MET, RunState.SPENT, RunState.FAILED, RunState.STOPPED}),
+        (("met",), {RunState.MET}),
+        (("not-met",), {RunState.SPENT}),
+        (("failed", "not-met"), {RunState.FAILED, RunState.SPENT}),
+        ((), set()),
+    ],
+)
+def test_people_hear_of_what_they_asked_for(on: tuple[str, ...], states: set[RunState]) -> None:
+    settings = OperatorSettings(notify=NotifySettings(on=on))  # type: ignore[arg-type]
+    wanted = {
+        state
+        for state in (RunState.MET, RunState.SPENT, RunState.FAILED, RunState.STOPPED)
+        if is_wanted(records.run(state=state), settings)
+    }
+    assert wanted == states
+
+
+def test_nothing_is_told_before_the_verdict(tmp_path: Path) -> None:
+    live, room = finished(tmp_path, state=RunState.TRAINING), Room()
+    assert tell(live, SETTINGS, channels=[room]) == ()
+    assert not events(live)
+
+
+def test_a_run_is_not_failed_by_telling(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    live = finished(tmp_path)
+    secret = OperatorSettings(notify=NotifySettings(apprise_file=str(tmp_path / "none")))
+    assert tell(live, secret) == ()
+    assert "people are not told" in caplog.text
+
+
+def test_a_broken_journal_does_not_fail_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def full(_: object) -> None:
+        raise JournalError("the disk is full", hint="make room")
+
+    live = finished(tmp_path)
+    monkeypatch.setattr(live, "append", full)
+    assert tell(live, SETTINGS, channels=[Room()]) == ()
+    assert "the disk is full" in caplog.text
+
+
+def test_in_passing_only_what_is_due_is_tried_and_nothing_is_raised(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING)
+    room = Room(words=[later()] * 2)
+    monkeypatch.setattr(delivery_module, "notifiers", lambda _: (room,))
+    waiting, told = finished(tmp_path), finished(tmp_path)
+    tell(waiting, SETTINGS, schedule=Schedule(pauses=()))
+    tell(told, SETTINGS, schedule=Schedule(pauses=()), channels=[Room()])
+    deliver_all_waiting(Store(tmp_path), SETTINGS)
+    assert room.tries == 1  # it failed a moment ago
+
+    damaged = finished(tmp_path)
+    tell(damaged, SETTINGS, schedule=Schedule(pauses=()))
+    damaged.folder.journal.write_bytes(b"00000000 {}\n" * 2)
+    deliver_all_waiting(Store(tmp_path), SETTINGS)
+    assert "is damaged" in caplog.text
