@@ -117,7 +117,7 @@ def test_a_call_that_finds_no_engine_says_so_and_the_next_connects_anew(
     ("contract", "subset"),
     [
         ("test_engine.py", "socket and (files or follow or state or fetch or removal)"),
-        ("test_trainer.py", "container and (value or none_the_worse or close_leaves)"),
+        ("test_trainer.py", "container and value"),
     ],
 )
 def test_a_contract_holds_inside_a_container_that_was_given_the_socket(

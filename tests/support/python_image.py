@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import re
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -29,9 +30,10 @@ _LEFT_OUT = re.compile(
 def loaded(connection: Connection, run_id: str) -> Iterator[Image]:
     """The image on an engine, under a tag of this test session's own."""
     name = f"pushtrain-python-{run_id}"
+    archive = _root_file_system()
     with connection.calling("python cannot be loaded") as client:
         client.import_image_from_data(
-            _root_file_system(),
+            archive,
             repository=name,
             tag="1",
             changes=["ENV PATH=/bin", "ENV HOME=/tmp/home", "ENV USER=trainer"],
@@ -60,9 +62,8 @@ def _root_file_system() -> bytes:
 
 def _libraries(programs: list[Path]) -> list[Path]:
     """What the dynamic linker would load for all of them."""
-    listed = subprocess.run(
-        ["ldd", *map(str, programs)], check=True, capture_output=True, text=True
-    )
+    command = ["bash", shutil.which("ldd") or "ldd", *map(str, programs)]  # /bin/bash may not be
+    listed = subprocess.run(command, check=True, capture_output=True, text=True)
     return [Path(path) for path in sorted(set(re.findall(r"(/\S+) \(0x", listed.stdout)))]
 
 
