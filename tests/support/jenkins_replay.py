@@ -141,7 +141,9 @@ class Replay:
         fault: what is wrong with it now.
         crumb, session: the ones that are valid now.
         alias: turns the path of a request into one that was recorded.
+        rewrite: puts into a recorded answer what has been posted since.
         requests: what came in.
+        taken: what of it was carried out, whether or not the answer arrived.
         refused: what no recording covers; the fixture fails the test that causes it.
         let_go: set to end what a `Fault.SLOW` server makes wait.
     """
@@ -152,7 +154,9 @@ class Replay:
     crumb: str = _VALUES["CRUMB"]
     session: str = _VALUES["JSESSIONID"]
     alias: Callable[[str], str] = field(default=lambda path: path)
+    rewrite: Callable[[Request, str], str] = field(default=lambda _request, body: body)
     requests: list[Request] = field(default_factory=list)
+    taken: list[Request] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
     let_go: threading.Event = field(default_factory=threading.Event)
     _next: dict[tuple[str, str, str], int] = field(default_factory=dict)
@@ -182,6 +186,8 @@ class Replay:
             later = [e for e in known if e.number >= self._next.get(key, self._from)]
             found = later[0] if later else known[-1]
             self._next[key] = found.number + 1
+            if found.status < 400:
+                self.taken.append(request)
             return found
 
     def posts(self, ending: str) -> list[Request]:
@@ -270,7 +276,8 @@ class _Handler(BaseHTTPRequestHandler):
             for name, value in found.headers.items()
             if name.lower() not in _NOT_OURS
         }
-        self._send(found.status, headers, self._filled(found.body), half=fault is Fault.HALF)
+        body = self.replay.rewrite(request, self._filled(found.body))
+        self._send(found.status, headers, body, half=fault is Fault.HALF)
 
     def _filled(self, text: str) -> str:
         text = text.replace("{{CRUMB}}", self.replay.crumb)

@@ -25,6 +25,7 @@ _T = TypeVar("_T")
 _STARTING = frozenset({502, 503, 504})
 """Statuses of a proxy whose Jenkins is away, and of a Jenkins that is getting ready."""
 _NO_CRUMB = "No valid crumb"
+_NUMBERED = re.compile(r"\[Errno -?\d+\] ")
 _TITLE = re.compile(r"<title>(?:Error \d+ )?(.*?)</title>", re.DOTALL)
 
 
@@ -191,7 +192,7 @@ class Connection:
     def _away(self, how: str) -> JenkinsUnreachable:
         return JenkinsUnreachable(
             f"Jenkins at {self.access.url} {how}",
-            hint="see that it runs and that this machine may reach it; `pushtrain jenkins check`",
+            hint="see that it runs, and that this machine may reach it",
             url=self.access.url,
         )
 
@@ -248,11 +249,11 @@ def _is_refused(error: requests.ConnectionError) -> bool:
 
 
 def _innermost(error: BaseException) -> str:
-    """The sentence at the bottom of a chain of library errors."""
+    """The sentence at the bottom of a chain of library errors, without their names and numbers."""
     inner: BaseException | object = error
     while isinstance(inner, BaseException):
         below = getattr(inner, "reason", None) or (inner.args[0] if inner.args else None)
         if not isinstance(below, BaseException):
             break
         inner = below
-    return str(inner)
+    return _NUMBERED.split(str(inner))[-1]

@@ -12,6 +12,7 @@ COMMANDS = {
     "diff": "Show what apply would change.",
     "status": "Show all jobs: verdicts, trend, running builds.",
     "trigger": "Start a build, and follow it.",
+    "flush": "Deliver the pushes that wait for a server.",
     "remove": "Remove a repository's job.",
 }
 
