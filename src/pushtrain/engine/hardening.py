@@ -1,7 +1,7 @@
 """What every training container is made of: the sandbox, in one record of the Engine's API.
 
 Every protection is spelled out, also where it is an engine's default, since a host may have
-changed its defaults. Each has a test in tests/contract that tries to break it; docs/04-sandbox.md
+changed its defaults. tests/integration/test_sandbox.py tries to break each; docs/04-sandbox.md
 says what each is for and which one setting relaxes it.
 """
 
