@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -26,7 +27,7 @@ from pushtrain.settings import (
 from pushtrain.source import identity
 from pushtrain.store import LiveRun, Store
 from pushtrain.study import Memory, OptunaSearcher, study_path
-from pushtrain.trial import ContainerTrainer, Job
+from pushtrain.trial import ContainerTrainer, Job, remove_leftovers
 
 
 class Assembly:
@@ -40,6 +41,8 @@ class Assembly:
     def __init__(self, store: Store, operator: OperatorSettings) -> None:
         self.store = store
         self.operator = operator
+        self._lock = threading.Lock()
+        self._cleared: set[str] = set()
 
     @classmethod
     def from_environment(cls) -> Assembly:
@@ -118,7 +121,11 @@ class Assembly:
     def trainer(
         self, live: LiveRun, settings: RepositorySettings, grant: Grant, index: int
     ) -> Trainer:
-        """The trainer of worker number `index`."""
+        """The trainer of worker number `index`; before the first, what a dead driver left goes."""
+        with self._lock:
+            if live.id not in self._cleared:
+                remove_leftovers(self.engine, live.id)
+                self._cleared.add(live.id)
         record = live.record
         assert record.image is not None and record.detection is not None
         assert record.objective is not None and record.budget is not None
