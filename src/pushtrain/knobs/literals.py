@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import warnings
 from decimal import Decimal
 
 from pushtrain.entities import KnobValue
@@ -14,7 +15,9 @@ _PLAIN_FROM, _PLAIN_TO = -5, 16
 def read(text: str) -> KnobValue | None:
     """The value of a literal's text; None where it is no number, bool or string."""
     try:
-        value = ast.literal_eval(text)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # an escape that means nothing
+            value = ast.literal_eval(text)
     except (ValueError, SyntaxError, MemoryError, RecursionError):
         return None
     return value if isinstance(value, bool | int | float | str) else None

@@ -3,7 +3,7 @@ from tensorflow import keras
 from tensorflow.keras.callbacks import EarlyStopping, ReduceLROnPlateau, ModelCheckpoint
 
 x, y = np.random.rand(100, 4), np.random.rand(100)
-model = keras.Sequential([keras.layers.Dense(8, activation="relu", kernel_regularizer=keras.regularizers.l2(0.01)),  #: dense_block units activation
+model = keras.Sequential([keras.layers.Dense(8, activation="relu", kernel_regularizer=keras.regularizers.l2(0.01)),  #: dense_block units activation l2
                           keras.layers.Dense(4, activation="relu", kernel_regularizer="l2"),  #: dense_block units activation
                           keras.layers.Dense(1)])
 model.compile(optimizer=keras.optimizers.RMSprop(learning_rate=0.001, rho=0.9), loss="mae")  #: learning_rate rho
