@@ -141,7 +141,7 @@ def test_a_result_is_thinned_to_what_may_be_said(kind: str) -> None:
         "epoch": {"metrics": {"a-name-of-some-length" * 9: 0.123456789}, "seconds": 1},
         "measurement": {"metric": "m" * 200, "value": 1, "role": "training", "source": "s" * 200},
     }[kind]
-    for _ in range(16_000):
+    for _ in range(20_000):
         say(made, kind, **fields)
 
     encoded = encode(made.result(Ending(code=0), {"bytes": 0, "dropped": 0}))
