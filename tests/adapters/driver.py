@@ -25,7 +25,7 @@ ADAPTERS = ("keras", "sklearn")
 
 
 def main(library: str, cases: str, results: str) -> int:
-    sys.path.insert(0, library)
+    sys.path.insert(0, library)  # the package is imported where it is needed: from there
     preload = ["numpy"]
     for path in sorted(Path(cases).iterdir()):
         preload += json.loads((path / "case.json").read_text())["preload"]
@@ -40,8 +40,8 @@ def main(library: str, cases: str, results: str) -> int:
 
 
 def run(case: dict, path: Path) -> dict:
-    from pushtrain.worker.orders import Order
-    from pushtrain.worker.outcome import Ending, Outcome
+    from pushtrain.worker.orders import Order  # noqa: PLC0415
+    from pushtrain.worker.outcome import Ending, Outcome  # noqa: PLC0415
 
     order = Order(1, 1, case["entry"], case["seed"], 600.0)
     outcome, printed = Outcome(order), path / "printed.txt"
@@ -77,7 +77,7 @@ def run(case: dict, path: Path) -> dict:
 
 
 def inside(case: dict, order, path: Path, channel: socket.socket, printed: Path) -> int:
-    from pushtrain.worker.session import Session
+    from pushtrain.worker.session import Session  # noqa: PLC0415
 
     out = path / "out"
     out.mkdir(exist_ok=True)
@@ -85,8 +85,8 @@ def inside(case: dict, order, path: Path, channel: socket.socket, printed: Path)
     descriptor = os.open(printed, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     os.dup2(descriptor, 1)
     os.dup2(descriptor, 2)
-    sys.stdout = open(1, "w", closefd=False)
-    sys.stderr = open(2, "w", closefd=False)
+    sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115
+    sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115
     session = Session(order, path, out, channel)
     random.seed(order.seed)
     if "numpy" in sys.modules:

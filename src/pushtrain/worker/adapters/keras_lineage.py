@@ -37,8 +37,8 @@ class Lineage:
         wrap(keras.Model, "save", self._around_save)
         wrap(keras.Model, "save_weights", self._around_save)
         wrap(keras.Model, "load_weights", self._around_load_weights)
-        wrap(keras.Model, "get_weights", self._around_get)
-        wrap(keras.Model, "set_weights", self._around_set)
+        wrap(keras.Layer, "get_weights", self._around_get)
+        wrap(keras.Layer, "set_weights", self._around_set)
         for name in _LOADERS:
             module = sys.modules.get(name)
             if module is not None and hasattr(module, "load_model"):
@@ -50,9 +50,13 @@ class Lineage:
 
     def of(self, model: Any) -> set[int]:
         """The fits that a model went through; all of them for one of unknown origin."""
+        known = self._known(model)
+        return self._history.all if known is None else known
+
+    def _known(self, model: Any) -> set[int] | None:
         known = [self._history.of(part) for part in (model, *_layers(model))]
         found = [fits for fits in known if fits is not None]
-        return set().union(*found) if found else self._history.all
+        return set().union(*found) if found else None
 
     def _took(self, model: Any, fits: set[int]) -> None:
         for part in (model, *_layers(model)):
@@ -94,7 +98,7 @@ class Lineage:
         if self._guard.depth == 1 and weights:
             key = id(weights[0])
             reference = weakref.ref(weights[0], lambda _: self._copies.pop(key, None))
-            self._copies[key] = (reference, self.of(model))
+            self._copies[key] = (reference, self._known(model) or set())
 
     def _around_set(self, set_weights: Any, model: Any, weights: Any) -> Any:
         result = set_weights(model, weights)
@@ -102,8 +106,8 @@ class Lineage:
         return result
 
     def _pasted(self, model: Any, weights: Any) -> None:
-        if self._guard.depth == 1:  # within a fit it is a callback that restores its best epoch
-            known = self._copies.get(id(weights[0])) if len(weights) else None
+        if self._guard.depth == 1 and len(weights):  # not a callback that restores its best epoch
+            known = self._copies.get(id(weights[0]))
             self._took(model, known[1] if known else self._history.all)
 
 
