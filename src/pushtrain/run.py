@@ -226,6 +226,7 @@ class Drive:
 
     def _work(self) -> Ending:
         live, workshop = self._live, self._workshop
+        self._heed_stop("stopped before it began")
         settings = load_repository(live.folder.source)
         if live.record.plan is None:
             live.append(self._plan(settings))
@@ -282,9 +283,8 @@ class Drive:
         def on_line(line: str) -> None:
             nonlocal lines
             lines += 1
-            if self._live.refresh().stop is not None:
-                raise Stopped("stopped while the image was built")
-            self._progress(line)
+            self._heed_stop("stopped while the image was built")
+            self._say(line)
 
         image = self._workshop.build_image(plan, on_line)
         self._live.append(ImageReady(image, lines > 0, time.monotonic() - started))
@@ -295,6 +295,17 @@ class Drive:
         if best is not None and objective is not None and objective.is_met(best.value):
             return Ending(RunState.MET)
         return None
+
+    def _heed_stop(self, message: str) -> None:
+        if self._live.refresh().stop is not None:
+            raise Stopped(message)
+
+    def _say(self, line: str) -> None:
+        try:
+            self._progress(line)
+        except OSError as error:  # the reader went away; the run does not
+            _log.warning("run %s: nobody hears its progress: %s", self._live.id, error)
+            self._progress = _log.info
 
     def _stopped(self) -> Ending:
         stop = self._live.record.stop
