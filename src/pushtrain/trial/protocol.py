@@ -194,6 +194,7 @@ class TrialOutcome(_Incoming):
     model: ModelFile | None = None
     seconds: Annotated[dict[Name, Seconds], Field(max_length=100)] = {}
     log: LogFacts | None = None
+    files: Count | None = None
     refused: Annotated[list[Line], Field(max_length=1_000)] = []
     notes: Annotated[list[Line], Field(max_length=1_000)] = []
 

@@ -158,7 +158,8 @@ class Session:
     def _bring_out(self, over: TrialOver) -> tuple[TrialOutcome, tuple[Artifact, ...]]:
         """The outcome and the files; nothing is brought out of a trial that cannot count."""
         outcome = over.result
-        if outcome is not None and (self._pruned or outcome.exit.disk_exceeded):
+        cannot_count = self._pruned or bool(outcome and outcome.exit.disk_exceeded)
+        if outcome is not None and (cannot_count or outcome.files == 0):
             return self._checked(outcome), ()
         most = self._trial.job.limits.disk + MAX_RESULT
         try:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from itertools import chain
 
 from pushtrain.errors import SandboxError, TrainingError
 from pushtrain.interfaces import (
@@ -67,9 +69,19 @@ def feed(
         grace=patience.grace,
         data=tuple(mount.target for mount in job.mounts),
     )
-    worker.put("", iter([OutgoingFile("worker.json", order.encode())]))
-    worker.put("lib", worker_files())
-    worker.put("source", source_files(job.source, on_left_out))
+    # One archive: each costs an engine about as much as starting a process.
+    worker.put(
+        "",
+        chain(
+            [OutgoingFile("worker.json", order.encode())],
+            _below("lib", worker_files()),
+            _below("source", source_files(job.source, on_left_out)),
+        ),
+    )
+
+
+def _below(directory: str, files: Iterator[OutgoingFile]) -> Iterator[OutgoingFile]:
+    return (replace(file, path=f"{directory}/{file.path}") for file in files)
 
 
 def await_ready(

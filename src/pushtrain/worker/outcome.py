@@ -139,8 +139,16 @@ class Outcome:
             if not name.startswith("val_")
         ]
 
-    def result(self, ending: Ending, log: dict[str, int]) -> dict[str, Any]:
-        """The whole result, thinned where it would be longer than the protocol allows."""
+    def result(
+        self, ending: Ending, log: dict[str, int], files: int | None = None
+    ) -> dict[str, Any]:
+        """The whole result, thinned where it would be longer than the protocol allows.
+
+        Args:
+            ending: how the script's process ended.
+            log: bytes that were passed on and dropped.
+            files: how many lie beside the result, where that is known.
+        """
         result = {
             "protocol": VERSION,
             "trial": self._order.trial,
@@ -148,6 +156,7 @@ class Outcome:
             "exit": asdict(ending),
             **self._record,
             "log": log,
+            "files": files,
         }
         while len(encode(result)) > MOST_BYTES:
             longest = max(_THINNED, key=lambda name: len(encode(result[name])))

@@ -71,6 +71,10 @@ class Output:
         parts = path.split("/")
         return not {"", ".", ".."} & set(parts) and (self._gathered / path).exists()
 
+    def files(self) -> int:
+        """How many files have been gathered."""
+        return sum(not entry.is_dir(follow_symlinks=False) for entry in trees.walk(self._gathered))
+
     def publish(self, result: bytes) -> None:
         """Puts what was gathered, and the result, where it is fetched from."""
         (self._gathered / "result.json").write_bytes(result)

@@ -118,6 +118,6 @@ class Trial:
             outcome.refuse(output.collect(self._configuration.disk))
         outcome.keep_model_if(output.holds)
         log = {"bytes": self._log.bytes, "dropped": self._log.dropped}
-        result = outcome.result(ending, log)
+        result = outcome.result(ending, log, output.files())
         output.publish(encode(result))
         self._events.say("trial_ended", trial=self._order.trial, result=result)
