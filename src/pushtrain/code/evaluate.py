@@ -243,9 +243,18 @@ class Evaluator:
         for value in self.values(expr.at(node.value)):
             if isinstance(value, Literal):
                 yield from self._item(value.expr, index)
+            elif isinstance(value, Made) and value.name == "builtins.dict":
+                yield from self._keyword(value, index)
             elif isinstance(value, Made) and value.name.endswith((".parse_args", "builtins.vars")):
                 for default in self._around.arguments(str(index)):
                     yield from self.values(default)
+
+    def _keyword(self, made: Made, index: object) -> Iterator[Value]:
+        """An item of `dict(name=value)`."""
+        node = made.by.node
+        for keyword in node.keywords if isinstance(node, ast.Call) else ():
+            if keyword.arg is not None and index in {None, keyword.arg}:
+                yield from self.values(made.by.at(keyword.value))
 
     # --- bindings ------------------------------------------------------------------------------
 

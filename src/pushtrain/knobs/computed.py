@@ -9,8 +9,6 @@ from pushtrain.knobs.catalog import Tunable, catalog
 from pushtrain.knobs.parameters import NOTHING, Argument, Reach, Reaches, joined
 from pushtrain.knobs.uses import Uses
 
-_DEEPEST = 4
-
 
 class Computed:
     """Judges the uses of results.
@@ -23,16 +21,19 @@ class Computed:
     def __init__(self, uses: Uses) -> None:
         self._uses = uses
 
-    def of(self, result: Expr, depth: int = 0) -> Reaches:
-        """What a computed number reaches by all its uses."""
-        if depth > _DEEPEST:
-            return None
+    def of(self, result: Expr, named: frozenset[str] = frozenset()) -> Reaches:
+        """What a computed number reaches by all its uses.
+
+        Args:
+            result: the expression that computes it.
+            named: the names that it has got on the way.
+        """
         for node, parent in self._uses.around(result.node):
             if isinstance(parent, ast.Call | ast.keyword):
                 if not self._is_rounding(result, node, parent):
                     return self._given(Argument.of(self._uses, result, node, parent))
             elif isinstance(parent, ast.Assign):
-                return self._named(result, parent, depth)
+                return self._named(result, parent, named)
             elif not isinstance(parent, ast.BinOp) and not chooses(parent, node):
                 return NOTHING if is_text(parent) or isinstance(parent, ast.Expr) else None
         return None
@@ -60,13 +61,14 @@ class Computed:
                 return (Reach(tunable, argument.call, is_computed=True),) if is_free else None
         return NOTHING if catalog().is_harmless(function, argument.name) else None
 
-    def _named(self, result: Expr, assigned: ast.Assign, depth: int) -> Reaches:
+    def _named(self, result: Expr, assigned: ast.Assign, named: frozenset[str]) -> Reaches:
         """What a result reaches by the name that it gets, wherever that name is read."""
-        names = [target.id for target in assigned.targets if isinstance(target, ast.Name)]
+        names = {target.id for target in assigned.targets if isinstance(target, ast.Name)}
         if len(names) < len(assigned.targets):
             return None
-        reads = [read for name in names for read in self._uses.reads(result.module, name)]
-        return joined(self.of(read, depth + 1) for read in reads)
+        new = names - named
+        reads = [read for name in new for read in self._uses.reads(result.module, name)]
+        return joined(self.of(read, named | new) for read in reads)
 
 
 def _has_ends(tunable: Tunable) -> bool:

@@ -29,6 +29,7 @@ class Layers:
         self._chains = chains
         self._known: dict[ast.AST, bool] = {}
         self._under_way: set[ast.AST] = set()
+        self._loops = 0
 
     def is_hidden(self, layer: Expr) -> bool:
         """Whether the layer that the call `layer` makes is hidden wherever it is used."""
@@ -90,12 +91,18 @@ class Layers:
     def _output(self, tensor: Expr) -> bool | None:
         """Whether a layer's output is only given to layers that take any width."""
         if tensor.node in self._under_way:
-            return None  # round a loop
+            self._loops += 1
+            return None
+        known = self._known.get(tensor.node)
+        if known is not None:
+            return known
+        loops = self._loops
         self._under_way.add(tensor.node)
-        try:
-            return _all(self._tensor(use) for use in self._uses.of(tensor))
-        finally:
-            self._under_way.discard(tensor.node)
+        verdict = _all(self._tensor(use) for use in self._uses.of(tensor))
+        self._under_way.discard(tensor.node)
+        if loops == self._loops:  # else it rests on what is still being judged
+            self._known[tensor.node] = verdict
+        return verdict
 
     def _tensor(self, use: Expr) -> bool | None:
         for node, parent in self._uses.around(use.node):

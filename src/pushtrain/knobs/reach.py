@@ -40,7 +40,10 @@ class Reaching:
     def _scalar(self, use: Expr) -> Reaches:
         for node, parent in self._uses.around(use.node):
             if isinstance(parent, ast.Call | ast.keyword):
-                return self._given(Argument.of(self._uses, use, node, parent))
+                argument = Argument.of(self._uses, use, node, parent)
+                if argument is not None and argument.name and self._makes_dict(argument.call):
+                    return self._contained(argument.call.expr, argument.name)
+                return self._given(argument)
             if isinstance(parent, _COLLECTION):
                 return self._contained(use.at(parent), _key(parent, node))
             if isinstance(parent, ast.BinOp):
@@ -48,6 +51,9 @@ class Reaching:
             if not chooses(parent, node):
                 return NOTHING if is_text(parent) or _is_alias(parent, node) else None
         return None
+
+    def _makes_dict(self, call: Call) -> bool:
+        return self._uses.program.values(call.function) == (External("builtins.dict"),)
 
     def _given(self, argument: Argument | None, *, whole: bool = False) -> Reaches:
         """What an argument of a call reaches; `whole`: it is a collection, given as it is."""
