@@ -29,7 +29,7 @@ class Screen:
 SCREENS = tuple(
     Screen(f"{name}-{'dark' if is_dark else 'light'}", *size, is_phone, is_dark)
     for name, size, is_phone in (
-        ("phone", (360, 740, 3), True),
+        ("phone", (360, 740, 2), True),
         ("desk", (1280, 900, 1), False),
     )
     for is_dark in (False, True)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 
 import click
 
+from pushtrain.assembly import Assembly
 from pushtrain.cli.render import emit, json_option
 from pushtrain.errors import PushtrainError, SettingsError
 from pushtrain.notify import Receipt, deliver_waiting, notifiers, try_channels
-from pushtrain.notify.outbox import may_wait
-from pushtrain.settings import OperatorSettings, home, load_operator
-from pushtrain.store import LiveRun, RunFolder, Store
+from pushtrain.notify.outbox import may_wait, was_told
+from pushtrain.settings import OperatorSettings
+from pushtrain.store import LiveRun, RunFolder
+
+_log = logging.getLogger(__name__)
 
 
 @click.command()
@@ -25,11 +29,9 @@ def command(run: str | None, is_test: bool, as_json: bool) -> None:
 
     Exit code: 0 when everything was delivered, 1 when something was not.
     """
-    place = home()
-    settings = load_operator(place)
-    store = Store(place)
+    assembly = Assembly.from_environment()
     receipts = []
-    for receipt in _tested(settings) if is_test else _delivered(store, settings, run):
+    for receipt in _tested(assembly.operator) if is_test else _delivered(assembly, run):
         receipts.append(receipt)
         _show(receipt, as_json=as_json)
     if not receipts and not as_json:
@@ -47,10 +49,24 @@ def _tested(settings: OperatorSettings) -> Iterator[Receipt]:
     yield from try_channels(channels)
 
 
-def _delivered(store: Store, settings: OperatorSettings, run: str | None) -> Iterator[Receipt]:
-    chosen = (store.open(run),) if run else store.folders()
-    for folder in filter(may_wait, chosen):
-        yield from _of_run(folder, settings)
+def _delivered(assembly: Assembly, run: str | None) -> Iterator[Receipt]:
+    store = assembly.store
+    for folder in (store.open(run),) if run else store.folders():
+        if not was_told(folder):
+            _publish(assembly, folder)
+        if may_wait(folder):
+            yield from _of_run(folder, assembly.operator)
+
+
+def _publish(assembly: Assembly, folder: RunFolder) -> None:
+    """Goes on where a driver died between its verdict and telling people of it."""
+    try:
+        with folder.driving() as is_free:
+            live = LiveRun(folder)
+            if is_free and live.record.verdict is not None:
+                assembly.publish(live)
+    except PushtrainError as error:
+        _log.warning("run %s: %s", folder.id, error)
 
 
 def _of_run(folder: RunFolder, settings: OperatorSettings) -> tuple[Receipt, ...]:

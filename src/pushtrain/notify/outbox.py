@@ -134,6 +134,11 @@ def may_wait(folder: RunFolder) -> bool:
     return (folder.path / "outbox" / "waiting").exists()
 
 
+def was_told(folder: RunFolder) -> bool:
+    """Whether somebody has begun to tell of a run, without reading its journal."""
+    return (folder.path / "outbox").exists()
+
+
 class _Stored(BaseModel):
     """A message as a file."""
 

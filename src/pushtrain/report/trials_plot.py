@@ -34,11 +34,11 @@ class _Points:
 
 
 def trials_plot(record: RunRecord) -> Drawing | None:
-    """Draws the trials of a run; None while no trial has ended."""
+    """Draws the trials of a run; None while none of them gave a value."""
     objective = record.objective
-    if objective is None or not record.trials:
-        return None
     points = _sorted_out(record)
+    if objective is None or not points.values:
+        return None
     best = winner(record)
     last = max(record.trials)
 
