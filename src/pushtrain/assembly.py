@@ -14,6 +14,7 @@ from pushtrain.engine.docker_images import DockerImageStore
 from pushtrain.entities import Detection, Image, ImagePlan, Push, Wishes
 from pushtrain.images import Catalog, ImageBuilder, Machine, Planner
 from pushtrain.interfaces import Engine, ImageStore, Searcher, Trainer
+from pushtrain.notify import deliver_all_waiting
 from pushtrain.publication import Publication
 from pushtrain.record import RunRecord
 from pushtrain.run import Grant, Progress
@@ -149,6 +150,7 @@ class Assembly:
     def publish(self, live: LiveRun) -> None:
         """Writes model, patch, manifest and report, and tells people; never raises."""
         self.publication.publish(live)
+        deliver_all_waiting(self.store, self.operator)  # what other runs could not deliver
 
     def _importances(self, record: RunRecord) -> Mapping[str, float]:
         return self.searcher(record).importances() if record.plan is not None else {}
