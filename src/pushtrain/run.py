@@ -13,7 +13,7 @@ import logging
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -122,18 +122,19 @@ def begin(
     try:
         source = checkout(
             request.repository,
-            request.revision or request.branch,
+            request.revision or (f"refs/heads/{request.branch}" if request.branch else None),
             folder.source,
             cache=store.home / "repositories",
             branch=request.branch,
             progress=progress,
         )
+        push = source.push
+        if request.branch is not None:  # whoever may push there is not who owns the directory
+            push = replace(push, is_own_directory=False)
         live = LiveRun(folder, observers)
-        lane = hashlib.sha256(repr(_lane(source.push)).encode()).hexdigest()
+        lane = hashlib.sha256(repr(_lane(push)).encode()).hexdigest()
         with store.lock(f"branch-{lane[:16]}"):
-            live.append(
-                RunStarted(source.push, source.data_fingerprint, __version__, request.wishes)
-            )
+            live.append(RunStarted(push, source.data_fingerprint, __version__, request.wishes))
             if request.branch is not None:
                 _supersede(store, live)
     except BaseException:

@@ -138,6 +138,37 @@ def test_a_run_begins_with_the_pushed_tree(workshop: FakeWorkshop, forest: Repos
     assert live.record.state is RunState.STARTED
 
 
+@pytest.mark.parametrize("branch", ["it's", "-dash", "a;b", "main", "1" * 40])
+def test_a_branch_is_found_by_any_name_also_beside_a_tag(
+    workshop: FakeWorkshop, tmp_path: Path, branch: str
+) -> None:
+    repository = Repository(tmp_path)
+    repository.pushed({"train.py": "a tag\n"})
+    repository.push(f"HEAD:refs/tags/{branch}")
+    commit = repository.pushed({"train.py": FOREST}, branch)
+    push = started(workshop, repository, branch).record.push
+    assert push is not None
+    assert (push.commit, push.branch) == (commit, branch)
+
+
+def test_a_branch_that_is_not_there_leaves_no_run(
+    workshop: FakeWorkshop, forest: Repository
+) -> None:
+    with pytest.raises(SourceError, match="refs/heads/gone"):
+        started(workshop, forest, "gone")
+    assert workshop.store.folders() == ()
+
+
+def test_what_is_pushed_into_an_own_directory_is_not_trusted_as_its_own(
+    workshop: FakeWorkshop, forest: Repository
+) -> None:
+    by_hand = started(workshop, forest.clone).record.push
+    pushed = started(workshop, forest.clone / ".git", "main").record.push
+    assert by_hand is not None
+    assert pushed is not None
+    assert (by_hand.is_own_directory, pushed.is_own_directory) == (True, False)
+
+
 def test_a_plain_directory_is_its_content(workshop: FakeWorkshop, directory: Path) -> None:
     one = started(workshop, program(directory)).record.push
     other = started(workshop, directory).record.push
