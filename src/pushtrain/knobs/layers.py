@@ -47,7 +47,7 @@ class Layers:
             if isinstance(parent, ast.IfExp) and parent.test is not node:
                 continue
             if isinstance(parent, ast.Call) and parent.func is node:
-                return self._output(use.at(parent))
+                return _is_plain(parent) and self._output(use.at(parent))
             if isinstance(parent, ast.Call) and node in parent.args:
                 return self._given(use.at(parent), parent, use)
             if isinstance(parent, ast.keyword):
@@ -150,6 +150,12 @@ def _all(uses: Iterable[bool | None]) -> bool:
             return False
         proven = proven or verdict is True
     return proven
+
+
+def _is_plain(application: ast.Call) -> bool:
+    """Whether a layer gets nothing but its input: a state that it starts from has its width."""
+    given = {keyword.arg for keyword in application.keywords}
+    return len(application.args) <= 1 and given <= {"inputs", "training", "mask"}
 
 
 def _is_output(use: Expr) -> bool:

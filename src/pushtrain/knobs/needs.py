@@ -13,8 +13,7 @@ from pushtrain.knobs.structure import is_given
 from pushtrain.knobs.uses import Uses
 
 _PIPELINES = frozenset({"sklearn.pipeline.Pipeline", "sklearn.pipeline.make_pipeline"})
-_LOADS = frozenset({"load_weights", "set_weights"})
-_SAVES = frozenset({"save_weights", "ModelCheckpoint", "get_weights", "save"})
+_SAVES = frozenset({"save_weights", "ModelCheckpoint"})
 
 
 class Needs:
@@ -26,9 +25,10 @@ class Needs:
 
     @cached_property
     def is_structure_fixed(self) -> bool:
-        """Whether weights that were trained elsewhere are loaded into the model."""
+        """Whether weights that come from elsewhere are put into the model."""
         mentions = self._uses.mentions
-        return bool(mentions & _LOADS) and not mentions & _SAVES
+        is_loaded = "load_weights" in mentions and not mentions & _SAVES
+        return is_loaded or ("set_weights" in mentions and "get_weights" not in mentions)
 
     def are_met(self, reach: Reach) -> bool:
         """Whether the parameter that is reached may be turned at this call."""

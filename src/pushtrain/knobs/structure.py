@@ -14,6 +14,7 @@ from pushtrain.knobs.chains import Chains
 from pushtrain.knobs.layers import Layers
 from pushtrain.knobs.uses import Uses
 
+_PICKS = frozenset({"layers", "get_layer", "set_weights"})
 _MANY = 3
 """A model with so many blocks gets at most one copy of each."""
 
@@ -53,13 +54,18 @@ class Structures:
     def found(self) -> Iterator[Structure]:
         """All blocks, model by model, first layers first."""
         for model in self._chains.models:
-            links = self._chains.of(model)
+            links = () if self._is_looked_into(model) else self._chains.of(model)
             blocks = [block for i in range(len(links)) if (block := self._block(links, i))]
             high = catalog().layers.most_blocks if len(blocks) < _MANY else 2
             for low, row in blocks:
                 names = [f"keras.layers.{link.kind}" for link in row]
                 nodes = tuple(link.statement or link.layer.node for link in row)
                 yield Structure(model.module, nodes, JOINT.join(names), low, high)
+
+    def _is_looked_into(self, model: Expr) -> bool:
+        """Whether the program picks layers of the model by their place or name."""
+        parents = (self._uses.parent(use.node) for use in self._uses.of(model))
+        return any(isinstance(p, ast.Attribute) and p.attr in _PICKS for p in parents)
 
     def _block(self, links: Sequence[Link], index: int) -> tuple[int, list[Link]] | None:
         """(how often it must stand, its layers) of the block that starts at `index`."""
