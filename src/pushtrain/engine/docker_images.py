@@ -10,8 +10,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from typing import Any, BinaryIO
 
-from docker.errors import APIError
-
 from pushtrain.engine.connection import Connection
 from pushtrain.errors import ImageError, PushtrainError
 from pushtrain.interfaces import LABEL_IMAGE
@@ -93,11 +91,10 @@ class DockerImageStore:
                     )
                 for message in self._messages(stream, what):
                     log.hear(message)
-            except BaseException:
-                for image in log.unfinished():
+                return self._name(tag, log.image)
+            finally:
+                for image in log.leftovers():
                     self._forget(image)
-                raise
-        return self._name(tag, log.image)
 
     def list(self) -> Sequence[tuple[str, str, int, float]]:
         """Images labelled as ours: (id, tag or "", bytes, creation as Unix time)."""
@@ -146,9 +143,13 @@ class DockerImageStore:
         return image
 
     def _forget(self, image: str) -> None:
-        """Removes what a build left half made; another build may stand on it, which is fine."""
-        with suppress(PushtrainError, APIError):
-            self.remove(image)
+        """Removes what a build left half made, unless somebody has named it or stands on it."""
+        with (
+            suppress(PushtrainError),
+            self._connection.calling(f"image {image} cannot be removed", ImageError) as client,
+        ):
+            if not client.inspect_image(image)["RepoTags"]:  # type: ignore[no-untyped-call]
+                client.remove_image(image)
 
 
 def _tags(image: Mapping[str, Any]) -> Iterable[str]:
@@ -165,7 +166,8 @@ class _BuildLog:
         self._on_line = on_line
         self._instruction = ""
         self._tail: deque[str] = deque(maxlen=_TAIL)
-        self._made: list[str] = []
+        self._stages: list[str] = []
+        self._is_new = False
         self._begun = ""
 
     def hear(self, message: Mapping[str, Any]) -> None:
@@ -179,19 +181,27 @@ class _BuildLog:
         for line in whole:
             self._hear_line(line.rpartition("\r")[2].rstrip())
 
-    def unfinished(self) -> Sequence[str]:
-        """The last image that an instruction left; what it stands on goes with it."""
-        return self._made[-1:]
+    def leftovers(self) -> Iterator[str]:
+        """The last image of each stage that is no part of a whole image, the newest first.
+
+        What such an image stands on goes with it when it is removed.
+        """
+        for image in reversed(self._stages):
+            if not self.image.removeprefix("sha256:").startswith(image):
+                yield image
 
     def _hear_line(self, line: str) -> None:
         step, made = _STEP.match(line), _MADE.match(line)
         if step:
             self._instruction = step["instruction"]
             self._tail.clear()
+            self._is_new |= self._instruction.startswith("FROM")
         elif made:
-            # The first is the parent, which is not of this build's making.
-            if self._instruction and not self._instruction.startswith(("FROM", "ARG PARENT")):
-                self._made.append(made["id"])
+            if not self._instruction.startswith("FROM"):  # whose image is the parent's
+                if not self._is_new:
+                    self._stages.pop()
+                self._stages.append(made["id"])
+                self._is_new = False
             return
         elif line:
             self._tail.append(line)
