@@ -41,7 +41,7 @@ def main(library: str, cases: str, results: str) -> int:
 
 def run(case: dict, path: Path) -> dict:
     from pushtrain.worker.orders import Order  # noqa: PLC0415
-    from pushtrain.worker.outcome import Ending, Outcome  # noqa: PLC0415
+    from pushtrain.worker.outcome import Outcome  # noqa: PLC0415
 
     order = Order(1, 1, case["entry"], case["seed"], 600.0)
     outcome, printed = Outcome(order), path / "printed.txt"
@@ -64,12 +64,11 @@ def run(case: dict, path: Path) -> dict:
     while message := ours.recv(1 << 20):
         outcome.take(message)
     _, status = os.waitpid(child, 0)
-    result = outcome.result(Ending(os.waitstatus_to_exitcode(status)), {})
-    files = sorted(
-        str(p.relative_to(path / "out")) for p in (path / "out").rglob("*") if p.is_file()
-    )
+    out = path / "out"
+    files = sorted(str(p.relative_to(out)) for p in out.rglob("*") if p.is_file())
     return {
-        **result,
+        **outcome._record,
+        "exit": {"code": os.waitstatus_to_exitcode(status)},
         "files": files,
         "output": printed.read_text("utf-8", "replace"),
         "took": round(time.perf_counter() - started, 3),

@@ -32,6 +32,12 @@ ENVIRONMENT = {
 }
 
 
+_COMMAND = (
+    "cd /tmp; while [ ! -e cases.tar ]; do sleep 0.1; done; mkdir work && cd work && "
+    "tar -xf ../cases.tar && exec python driver.py lib cases out.json"
+)
+
+
 @dataclass(frozen=True)
 class Script:
     """A script, and what its own comments say must be captured of it."""
@@ -71,7 +77,7 @@ def samples() -> list[Script]:
 
 
 def lay_out(cases: Path) -> None:
-    """A directory for each case: every script with adapters, and where it says so bare and twice."""
+    """A directory for each case: a script with adapters, and where it says so bare and twice."""
     for script in [*scripts(), *samples()]:
         is_sample = script.path.parent != SCRIPTS
         name = script.path.parent.name if is_sample else script.name
@@ -104,18 +110,10 @@ def run_in_container(connection: Connection, image: str, run: str, folder: Path)
             info = tarfile.TarInfo(name)
             info.size, info.mode, info.uid, info.gid = len(content), 0o644, 1000, 1000
             archive.addfile(info, io.BytesIO(content))
-    command = (
-        "mkdir work && tar -xf - -C work && cd work && exec python driver.py lib cases out.json"
-    )
     with connection.calling("the adapters' scripts do not run") as client:
         made = client.create_container(
             image,
-            [
-                "/bin/sh",
-                "-c",
-                f"sleep 0; while [ ! -e /tmp/cases.tar ]; do sleep 0.1; done; "
-                f"cd /tmp; < cases.tar {{ {command}; }}",
-            ],
+            ["/bin/sh", "-c", _COMMAND],
             user="1000:1000",
             environment={**ENVIRONMENT, "HOME": "/tmp", "USER": "trainer"},
             labels={LABEL_RUN: run},

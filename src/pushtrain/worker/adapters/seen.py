@@ -90,7 +90,10 @@ class Data:
 
 
 class Seen:
-    """What is kept of data after its call: no copy of it, and nothing that keeps it alive."""
+    """What is kept of data after its call: no copy of it, and nothing that keeps it alive.
+
+    Rows that repeat within the data say nothing when they are met again: only the others count.
+    """
 
     def __init__(self, data: Data) -> None:
         self._whole = [_Reference(item) for item in data.objects]
@@ -100,8 +103,7 @@ class Seen:
         self._columns = rows.columns_for(data.count)
         self._rate = 1.0
         self._hashes: Any = None
-        self._repeated = 0.0
-        self._order = b""
+        self._expected = 0.0
         if data.arrays and data.count:
             self._keep_rows(data)
 
@@ -141,9 +143,10 @@ class Seen:
         step = -(-data.count // _MOST_ROWS)
         self._rate = 1.0 / step
         found = rows.hashes(data.arrays, self._columns, step)
-        self._order = found.tobytes() if len(found) <= _SAMPLE else _digest(found)
-        self._hashes, counts = numpy.unique(found, return_counts=True)
-        self._repeated = float(counts[counts > 1].sum()) / max(len(found), 1)
+        distinct, counts = numpy.unique(found, return_counts=True)
+        self._hashes = distinct[counts == 1]
+        # Good and Turing: how often other data of the same kind meets a row that is here once.
+        self._expected = 2.0 * int((counts == 2).sum()) / len(found)
 
     def _share_of_rows(self, data: Data) -> float:
         import numpy
@@ -155,8 +158,7 @@ class Seen:
         if self._hashes is not None:
             found = rows.hashes(data.arrays, self._columns, most=_SAMPLE)
             share = float(numpy.isin(found, self._hashes).mean()) / self._rate
-            # Rows that repeat within the training data are met in any other data just as often.
-            shares.append(min(share, 1.0) - self._repeated)
+            shares.append(min(share, 1.0) - self._expected)
         return max(shares)
 
     def _share_of_stream(self, hashed: set[int]) -> float:
@@ -165,7 +167,7 @@ class Seen:
             if self._columns != rows.MOST_COLUMNS:
                 return 0.0
             known = set(self._hashes.tolist())
-        return len(hashed & known) / len(hashed) - self._repeated
+        return len(hashed & known) / len(hashed) - self._expected
 
 
 @dataclass
@@ -360,9 +362,3 @@ def _labels(values: Any) -> bytes:
     if array.shape[1] > 1:  # one-hot
         array = array.argmax(axis=1)[:, None] if array.dtype.kind in "biuf" else array[:, :1]
     return bytes(rows.hashes([array]).astype(numpy.uint64).tobytes())
-
-
-def _digest(found: Any) -> bytes:
-    import hashlib
-
-    return hashlib.sha256(found.tobytes()).digest()

@@ -85,6 +85,7 @@ class Metrics:
         self._session = session
         self._guard = guard
         self._history = history
+        self._names: Any = None  # what the script called the classes last
 
     def follow(self, module: ModuleType) -> None:
         """Wraps the functions, also where the script has imported them already."""
@@ -121,7 +122,9 @@ class Metrics:
         if model is not None:
             conclusion(self._session).model(*model)
         if name in (*OF_LABELS, "classification_report", "confusion_matrix"):
-            names = kwargs.get("target_names")
+            if kwargs.get("target_names") is not None:
+                self._names = list(kwargs["target_names"])
+            names = self._names
             conclusion(self._session).confusion(role, lambda: counted(first, second, names))
         if name == "classification_report":
             name, result = "accuracy_score", _agreement(first, second)
