@@ -30,4 +30,6 @@ def set_up(places: Places, configuration: Configuration) -> None:
         os.environ.setdefault(name, "trainer")
     for name in _THREADS:
         os.environ.setdefault(name, cores)
+    # Threads that wait by spinning take the time of those they wait for, where cores are shared.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.update(configuration.environment)

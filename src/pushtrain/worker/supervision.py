@@ -132,9 +132,7 @@ class Supervision:
     def _look(self, now: float) -> None:
         """Says that the trial is alive, and measures its disk without spending much on it."""
         self.log.settle()
-        most = self.configuration.disk + self.disk_before
-        disk = trees.usage(self.directory, most=most) + processes.unlinked(self._device)
-        disk = max(0, disk - self.disk_before)
+        disk = self._disk()
         took = time.monotonic() - now
         self._next_look = now + max(1.0, 20 * took)
         if disk > self.configuration.disk and not self.ending.disk_exceeded:
@@ -143,6 +141,12 @@ class Supervision:
         self.events.say(
             "alive", trial=self.order.trial, memory=cgroup.memory(), disk=min(disk, 2**62)
         )
+
+    def _disk(self) -> int:
+        """Bytes that the trial has on disk."""
+        most = self.configuration.disk + self.disk_before
+        disk = trees.usage(self.directory, most=most) + processes.unlinked(self._device)
+        return max(0, disk - self.disk_before)
 
     def _drain_output(self) -> bool:
         for _ in range(_ROUND):
@@ -183,6 +187,9 @@ class Supervision:
             self.ending.signal = os.WTERMSIG(status)
         else:
             self.ending.code = os.WEXITSTATUS(status)
+        # Once more at the end, so that it is no matter of luck when a look came.
+        if self._disk() > self.configuration.disk:
+            self.ending.disk_exceeded = True
         hits = cgroup.hits().since(self._before)
         if not self.ending.is_clean:
             self.ending.oom_killed = hits.oom_kills > 0
