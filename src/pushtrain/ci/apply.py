@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from pushtrain.ci.configuration import updated
 from pushtrain.ci.definitions import FOLDER, MONITOR, Definition, Training, pipeline, shared, view
 from pushtrain.ci.plan import Action, Change, plan
 from pushtrain.ci.server import JenkinsItems
@@ -33,12 +34,11 @@ def carry_out(server: JenkinsItems, changes: Iterable[Change], keep: Path) -> tu
         one = change.definition
         if change.action is Action.KEEP:
             continue
-        if change.before is not None:
-            _put_away(keep, one.name, change.before)
-        if change.action is Action.CREATE:
+        if change.before is None:
             _create(server, one)
         else:
-            server.update(one.name, one.configuration, one.kind)
+            _put_away(keep, one.name, change.before)
+            server.update(one.name, updated(change.before, one.configuration), one.kind)
         done.append(change)
     return tuple(done)
 
@@ -77,9 +77,10 @@ def _create(server: JenkinsItems, one: Definition) -> None:
     try:
         server.create(one.name, one.configuration, one.kind)
     except JenkinsError:
-        if server.configuration(one.name, one.kind) is None:
+        there = server.configuration(one.name, one.kind)
+        if there is None:
             raise
-        server.update(one.name, one.configuration, one.kind)
+        server.update(one.name, updated(there, one.configuration), one.kind)
 
 
 def _put_away(keep: Path, name: str, configuration: str) -> None:

@@ -31,7 +31,16 @@ _MOVED = (
 """Property, what it lists, and what the note of what was moved calls that."""
 _UNORDERED = frozenset({"properties", "triggers"})
 _DEFAULTS = frozenset({"", "false", "-1"})
-_NEVER_COMPARED = frozenset({"actions", "comparator", "owner"})
+_JENKINS_OWN = ("actions", "folderViews", "healthMetrics", "icon")
+"""What Jenkins keeps in a job or folder for itself: not compared, and not overwritten."""
+_NEVER_COMPARED = frozenset(
+    {
+        *_JENKINS_OWN,
+        "comparator",
+        "owner",
+        "com.dabsquared.gitlabjenkins.connection.GitLabConnectionProperty",  # put into every job
+    }
+)
 _SIGNATURE = re.compile(r"\s*\[pushtrain ([0-9a-f]{12})\]\s*$")
 
 
@@ -72,6 +81,18 @@ def difference(before: str, after: str) -> tuple[str, ...]:
     return tuple(lines)
 
 
+def updated(before: str, after: str) -> str:
+    """The configuration to write in the place of another, with what Jenkins keeps there itself."""
+    there, wanted = _parsed(before), _parsed(after)
+    kept = [
+        child for child in there if child.tag in _JENKINS_OWN and wanted.find(child.tag) is None
+    ]
+    if not kept:
+        return after
+    wanted.extend(kept)
+    return f"<?xml version='1.1' encoding='UTF-8'?>\n{ET.tostring(wanted, 'unicode')}"
+
+
 def _parsed(configuration: str) -> ET.Element:
     try:
         return ET.fromstring(configuration.lstrip("\ufeff \n").encode())  # noqa: S314  (own server)
@@ -108,13 +129,15 @@ def _strings(moved: ET.Element, kind: str) -> set[str]:
 
 
 def _normal(element: ET.Element) -> ET.Element:
-    """A copy without what says nothing: versions, white space, the order of sets."""
+    """A copy without what says nothing: versions, white space, the order of fields and sets."""
     same = ET.Element(element.tag)
     same.attrib = {k: v for k, v in element.attrib.items() if k in {"class", "reference"}}
     text = _SIGNATURE.sub("", element.text or "") if element.tag == "description" else element.text
     same.text = "\n".join(line.rstrip() for line in (text or "").strip().splitlines())
     children = [_normal(one) for one in element if one.tag not in _NEVER_COMPARED]
-    if element.tag in _UNORDERED:
+    tags = [one.tag for one in children]
+    is_record = len(set(tags)) == len(tags) and not any("." in tag for tag in tags)
+    if is_record or element.tag in _UNORDERED:
         children.sort(key=lambda one: one.tag)
     same.extend(children)
     return same
@@ -124,12 +147,16 @@ def _drop_defaults(one: ET.Element, other: ET.Element) -> None:
     """Leaves out fields that only one of the two writes, with the value they have anyway."""
     for mine, theirs in ((one, other), (other, one)):
         known = {child.tag for child in theirs}
-        for child in list(mine):
-            is_plain = not len(child) and "." not in child.tag and "class" not in child.attrib
-            if child.tag not in known and is_plain and child.text in _DEFAULTS:
-                mine.remove(child)
+        _remove(mine, [c for c in mine if c.tag not in known and _says_nothing(c)])
     for left, right in _pairs(one, other):
         _drop_defaults(left, right)
+
+
+def _says_nothing(field: ET.Element) -> bool:
+    """Whether a field and all in it have values that they have anyway."""
+    if "." in field.tag or "class" in field.attrib or field.text not in _DEFAULTS:
+        return False
+    return all(map(_says_nothing, field))
 
 
 def _pairs(one: ET.Element, other: ET.Element) -> Iterator[tuple[ET.Element, ET.Element]]:

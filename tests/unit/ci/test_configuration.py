@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pushtrain.ci.configuration import difference, fingerprint, signature, signed
+from pushtrain.ci.configuration import difference, fingerprint, signature, signed, updated
 from support.jenkins_replay import recordings
 
 
@@ -80,3 +80,31 @@ def test_a_job_tells_what_it_was_made_from() -> None:
     assert signature(made) == "0123456789ab"
     assert signature("<j><description>text</description></j>") is None
     assert fingerprint(made) == fingerprint("<j><description>text</description></j>")
+
+
+FOLDER = """<folder><description>of ours</description><folderViews class="holder"><views>
+<hudson.model.ListView><name>Training</name></hudson.model.ListView></views></folderViews>
+<icon class="stock"/></folder>"""
+
+
+def test_the_views_that_jenkins_keeps_in_a_folder_are_no_change_and_not_overwritten() -> None:
+    wanted = "<folder><description>of ours</description><properties/></folder>"
+    assert difference(FOLDER, wanted) == ()
+    written = updated(FOLDER, wanted.replace("of ours", "anew"))
+    assert "<name>Training</name>" in written and "anew" in written
+    assert difference(written, wanted.replace("of ours", "anew")) == ()
+
+
+def test_fields_that_a_plugin_writes_with_their_defaults_are_no_change() -> None:
+    ours = "<t><properties><a.B><on>true</on></a.B></properties></t>"
+    theirs = ours.replace(
+        "<on>true</on>", "<filter><include/><exclude/></filter><n>-1</n><on>true</on><c>false</c>"
+    )
+    assert difference(theirs, ours) == ()
+    assert difference(theirs.replace("<include/>", "<include>x</include>"), ours) != ()
+
+
+def test_the_order_of_fields_says_nothing_and_that_of_a_list_does() -> None:
+    assert difference("<j><a>1</a><b>2</b></j>", "<j><b>2</b><a>1</a></j>") == ()
+    first, second = "<s><n>x</n></s>", "<s><n>y</n></s>"
+    assert difference(f"<j>{first}{second}</j>", f"<j>{second}{first}</j>") != ()

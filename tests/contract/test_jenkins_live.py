@@ -1,0 +1,120 @@
+"""Our own jobs on a real server: it understands them, and writes them back as we wrote them.
+
+Runs where JENKINS_URL, JENKINS_USER_ID and JENKINS_API_TOKEN are set (`pytest -m jenkins`), and
+wants a server without a folder `pushtrain`; what is made there is removed.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+from pushtrain.ci.access import find_access
+from pushtrain.ci.apply import carry_out, look, remove_all, wanted
+from pushtrain.ci.checkup import Health, findings
+from pushtrain.ci.definitions import FOLDER, Training, jenkinsfile
+from pushtrain.ci.following import Follower
+from pushtrain.ci.overview import overview
+from pushtrain.ci.plan import Action, Cause
+from pushtrain.ci.real_jenkins import RealJenkins
+from pushtrain.ci.server import ItemKind
+from pushtrain.settings import home
+
+_VARIABLES = ("JENKINS_URL", "JENKINS_USER_ID", "JENKINS_API_TOKEN")
+
+pytestmark = [
+    pytest.mark.jenkins,
+    pytest.mark.skipif(
+        not os.environ.keys() >= set(_VARIABLES), reason=f"{', '.join(_VARIABLES)} are not set"
+    ),
+]
+
+DIGITS = Training("file:///srv/git/digits.git", target="0.97", github=True, gitlab=True)
+HOOKED = Training("https://git.example.org/team/wine.git", "dev", webhook="a-token", trials="9")
+OWN = Training("file:///srv/git/own.git", has_own_jenkinsfile=True)
+
+
+@pytest.fixture
+def jenkins() -> Iterator[RealJenkins]:
+    server = RealJenkins(find_access(os.environ, home()))
+    if server.configuration(FOLDER) is not None:
+        pytest.fail(f"this server has a folder {FOLDER}, which the test would change")
+    yield server
+    remove_all(server)
+
+
+def _apply(server: RealJenkins, training: Training, keep: Path) -> None:
+    carry_out(server, look(server, wanted(training)), keep)
+
+
+@pytest.mark.parametrize("training", [DIGITS, HOOKED, OWN], ids=lambda one: one.job)
+def test_what_was_applied_is_as_it_should_be(
+    training: Training, jenkins: RealJenkins, tmp_path: Path
+) -> None:
+    _apply(jenkins, training, tmp_path)
+    again = look(jenkins, wanted(training))
+    assert [(c.definition.name, c.difference) for c in again if c.action is not Action.KEEP] == []
+
+
+def test_what_jenkins_saved_itself_is_as_it_should_be(jenkins: RealJenkins, tmp_path: Path) -> None:
+    """Jenkins writes a job anew, with all its fields, when somebody saves its page."""
+    _apply(jenkins, DIGITS, tmp_path)
+    jenkins.ask_node(
+        "",
+        f"jenkins.model.Jenkins.get().getItemByFullName('{FOLDER}').allItems*.save()",
+    )
+    again = look(jenkins, wanted(DIGITS))
+    assert [(c.definition.name, c.difference) for c in again if c.action is not Action.KEEP] == []
+
+
+def test_a_change_by_hand_is_seen(jenkins: RealJenkins, tmp_path: Path) -> None:
+    _apply(jenkins, DIGITS, tmp_path)
+    there = jenkins.configuration(DIGITS.job) or ""
+    assert "<disabled>false</disabled>" in there
+    jenkins.update(DIGITS.job, there.replace("<disabled>false<", "<disabled>true<"))
+    changed = [c for c in look(jenkins, wanted(DIGITS)) if c.action is not Action.KEEP]
+    assert [(c.definition.name, c.cause) for c in changed] == [(DIGITS.job, Cause.BY_HAND)]
+    _apply(jenkins, DIGITS, tmp_path)
+    assert "<disabled>false</disabled>" in (jenkins.configuration(DIGITS.job) or "")
+
+
+def test_the_view_and_the_table_show_the_jobs(jenkins: RealJenkins, tmp_path: Path) -> None:
+    _apply(jenkins, DIGITS, tmp_path)
+    assert jenkins.configuration(f"{FOLDER}/Training", ItemKind.VIEW)
+    assert [one.job for one in overview(jenkins)] == [DIGITS.job, f"{FOLDER}/monitor"]
+
+
+def test_a_build_is_triggered_by_its_number(jenkins: RealJenkins, tmp_path: Path) -> None:
+    """There is no such repository: the build fails at its checkout, and is known by its commit."""
+    _apply(jenkins, DIGITS, tmp_path)
+    follower = Follower(jenkins, print)
+    asked = jenkins.start(DIGITS.job, {"COMMIT": "0123456789abcdef"})
+    build = follower.to_end(follower.to_build(DIGITS.job, asked).build, print)
+    assert build.number == 1 and build.is_finished
+    assert build.parameters["COMMIT"] == "0123456789abcdef"
+    assert jenkins.builds(DIGITS.job)[0].parameters["COMMIT"] == "0123456789abcdef"
+    changed = [c for c in look(jenkins, wanted(DIGITS)) if c.action is not Action.KEEP]
+    assert [(c.definition.name, c.difference) for c in changed] == []
+
+
+@pytest.mark.parametrize("training", [None, DIGITS, HOOKED], ids=["own", "plain", "hooked"])
+def test_the_linter_takes_the_pipeline(training: Training | None, jenkins: RealJenkins) -> None:
+    access = find_access(os.environ, home())
+    answer = requests.post(
+        f"{access.url}/pipeline-model-converter/validate",
+        data={"jenkinsfile": jenkinsfile(training)},
+        auth=(access.user or "", access.token or ""),
+        verify=access.ca_file or True,
+        timeout=30,
+    )
+    assert "successfully validated" in answer.text
+
+
+def test_the_server_can_train(jenkins: RealJenkins) -> None:
+    found = list(findings(jenkins, None))
+    assert next(one for one in found if one.subject == "rights").health is Health.OK
+    assert not [one for one in found if one.subject == "agents"]
