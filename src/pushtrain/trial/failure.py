@@ -54,12 +54,6 @@ def _limit(trial: Trial, outcome: TrialOutcome) -> Failure | None:
     facts, error, limits = outcome.exit, outcome.error, trial.job.limits
     message = error.message if error else ""
     failed = facts.code != 0 or error is not None
-    if facts.timed_out:
-        return Failure(
-            Cause.TIME_LIMIT,
-            f"{trial} took longer than {trial.job.trial_seconds:g} s and was ended",
-            hint="raise budget.trial_time in pushtrain.toml",
-        )
     if (facts.oom_killed and failed) or (error and error.type.endswith(_MEMORY_ERRORS)):
         return Failure(
             Cause.OUT_OF_MEMORY,
@@ -75,6 +69,12 @@ def _limit(trial: Trial, outcome: TrialOutcome) -> Failure | None:
             f"{_bytes(limits.shm)} in /tmp){_at(error)}",
             *_place(error),
             hint="raise limits.disk in pushtrain.toml, or let the script write less",
+        )
+    if facts.timed_out:
+        return Failure(
+            Cause.TIME_LIMIT,
+            f"{trial} took longer than {trial.job.trial_seconds:g} s and was ended",
+            hint="raise budget.trial_time in pushtrain.toml",
         )
     if failed and (facts.pids_exceeded or message.startswith(_NO_PROCESS)):
         return Failure(

@@ -157,3 +157,9 @@ def test_with_a_network_an_error_is_an_error(trial: Trial) -> None:
     free = Trial(replace(trial.job, limits=limits), trial.spec)
     failure = told(free, exit=ended(), error=raised("URLError", "404"), network=TRIED)
     assert failure.cause is Cause.USER_ERROR
+
+
+def test_what_was_exceeded_explains_why_it_took_so_long(trial: Trial) -> None:
+    for fact, cause in (("disk_exceeded", Cause.DISK_FULL), ("oom_killed", Cause.OUT_OF_MEMORY)):
+        failure = told(trial, exit=ended(None, 9, timed_out=True, **{fact: True}))
+        assert failure.cause is cause
