@@ -70,6 +70,8 @@ class ImagePart(_Part):
     layers: tuple[str, ...]
     extra: tuple[str, ...]
     python: str
+    preload: tuple[str, ...]
+    """Modules that the worker imports before the script runs."""
 
 
 class TrainingPart(_Part):
@@ -260,7 +262,12 @@ def _manifest(
             fingerprint=record.data_fingerprint, directories=dict(record.data_directories)
         ),
         image=ImagePart(
-            id=image.id, tag=plan.tag, layers=plan.layers, extra=plan.extra, python=plan.python
+            id=image.id,
+            tag=plan.tag,
+            layers=plan.layers,
+            extra=plan.extra,
+            python=plan.python,
+            preload=plan.preload,
         ),
         training=TrainingPart(
             entry=detection.entry,

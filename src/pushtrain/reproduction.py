@@ -39,6 +39,7 @@ from pushtrain.events import (
 from pushtrain.interfaces import TrialWatcher
 from pushtrain.knobs import SourceRewriter, find_knobs
 from pushtrain.manifest import Manifest
+from pushtrain.notify import tell_nobody
 from pushtrain.run import Grant, Progress, Workshop
 from pushtrain.settings import load_repository
 from pushtrain.source import checkout
@@ -111,6 +112,7 @@ class _Again:
     def begin(self, observers: tuple[Observer, ...]) -> LiveRun:
         wanted = self._manifest.source
         folder = self._store.create(f"reproduce\0{self._manifest.run}")
+        tell_nobody(folder)
         source = checkout(
             wanted.repository,
             None if wanted.commit.startswith("sha256:") else wanted.commit,
@@ -168,7 +170,7 @@ class _Again:
             layers=image.layers,
             extra=image.extra,
             python=image.python,
-            preload=(self._manifest.training.framework,),
+            preload=image.preload,
             reasons=(f"the image of run {self._manifest.run}",),
         )
         seconds = max(10 * self._manifest.trial.seconds, 600.0)

@@ -12,7 +12,7 @@ import pytest
 
 from pushtrain.errors import DeliveryError
 from pushtrain.interfaces import Message
-from pushtrain.notify import tell
+from pushtrain.notify import tell, tell_nobody
 from pushtrain.notify.delivery import Schedule
 from pushtrain.notify.mime import address
 from pushtrain.settings import MailSettings, OperatorSettings
@@ -95,6 +95,14 @@ def test_a_run_that_is_still_driven_is_left_to_its_driver(tmp_path: Path) -> Non
     inbox, live = Inbox(), finished(tmp_path)
     with mail_server(inbox) as port, live.folder.driving():
         call(tmp_path, port=port)
+    assert inbox.taken == []
+
+
+def test_nobody_is_told_of_a_reproduction(tmp_path: Path) -> None:
+    inbox = Inbox()
+    tell_nobody(finished(tmp_path).folder)
+    with mail_server(inbox) as port:
+        assert call(tmp_path, port=port).stdout == "no message waits\n"
     assert inbox.taken == []
 
 

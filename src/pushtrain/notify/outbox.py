@@ -139,6 +139,11 @@ def was_told(folder: RunFolder) -> bool:
     return (folder.path / "outbox").exists()
 
 
+def tell_nobody(folder: RunFolder) -> None:
+    """Marks a run that people do not wait for, before it begins."""
+    (folder.path / "outbox").mkdir(mode=0o700, exist_ok=True)
+
+
 class _Stored(BaseModel):
     """A message as a file."""
 
