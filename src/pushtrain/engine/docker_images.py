@@ -21,6 +21,8 @@ _TAIL = 15
 _STEP = re.compile(r"Step (?P<number>\d+/\d+) : (?P<instruction>.+)")
 _COLOUR = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _MADE = re.compile(r" ---> (?P<id>[0-9a-f]{12,})$")
+_NOISE = (" ---> ", "Removing intermediate container")
+"""How lines begin that only tell of the engine's own doings."""
 
 
 class DockerImageStore:
@@ -203,14 +205,15 @@ class _BuildLog:
                 self._stages.append(made["id"])
                 self._is_new = False
             return
-        elif line:
+        elif line and not line.startswith(_NOISE):
             self._tail.append(line)
-        if line and not line.startswith((" ---> Running in", "Removing intermediate")):
+        if line and not line.startswith(_NOISE):
             self._on_line(line)
 
     def _failure(self, error: str) -> ImageError:
-        tail = [line for line in self._tail if not line.startswith((" --->", "Removing inter"))]
-        last = f": {tail[-1].strip()}" if tail else ""
+        tail = list(self._tail)
+        causes = [line for line in tail if not line.startswith("hint:")]  # uv ends with those
+        last = f": {causes[-1].strip()}" if causes else ""
         return ImageError(
             f"image {self._tag} cannot be built: {self._instruction or 'the context'} failed"
             f" ({error.strip()}){last}",

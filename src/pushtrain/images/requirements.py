@@ -103,13 +103,13 @@ class Requirements:
         if has is not None and specifier.contains(has, prereleases=True):
             return f"{named}=={has}" if extras else None
         if name in self._fixed:
-            work.kept.append(f"{name}{specifier} (the image has {has})")
+            work.kept.append(f"{asked.name}{asked.specifier} (the image has {name} {has})")
             return None
         if name in self._rules.cpu_wheels:
             return self._for_cpus(name, specifier, work)
         oldest = self._rules.oldest.get(name)
         if oldest is not None and allows_none_from(specifier, Version(oldest)):
-            work.loosened.append(f"{name}{specifier}")
+            work.loosened.append(f"{asked.name}{asked.specifier}")
             specifier = SpecifierSet()
             if has is not None:
                 return f"{named}=={has}" if extras else None

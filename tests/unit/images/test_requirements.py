@@ -82,7 +82,7 @@ def test_stated_packages_come_on_top(tmp_path: Path) -> None:
 def test_the_framework_and_what_it_stands_on_stay(tmp_path: Path, line: str) -> None:
     found = needed(tmp_path, f"{line}\n")
     assert found.lines == ()
-    assert "the image has" in said(found, "warning: what the framework stands on")
+    assert f"{line} (the image has " in said(found, "warning: what the framework stands on")
 
 
 @pytest.mark.parametrize("line", ["numpy==1.16.4", "pandas<1", "scipy~=1.2.1", "sklearn==0.20"])
