@@ -15,6 +15,7 @@ def shell_job(
   <keepDependencies>false</keepDependencies>
   <properties>{parameters}</properties>
   <scm class="hudson.scm.NullSCM"/>
+  <quietPeriod>5</quietPeriod>
   <assignedNode>{label}</assignedNode>
   <canRoam>false</canRoam>
   <disabled>false</disabled>

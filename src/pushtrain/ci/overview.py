@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from pushtrain.ci.definitions import FOLDER, MONITOR
 from pushtrain.ci.server import Build, JenkinsServer, PastBuild, Result
+from pushtrain.errors import JenkinsNotFound
 
 _TREND = 8
 _MARKS = {
@@ -37,11 +38,21 @@ class JobOverview:
 
 
 def overview(server: JenkinsServer) -> tuple[JobOverview, ...]:
-    """Every repository's job and the monitor, by name; raises JenkinsNotFound without a folder."""
+    """Every repository's job by name, and the monitor last.
+
+    Raises:
+        JenkinsNotFound: nothing of ours is on the server.
+    """
     waiting = [item.job for item in server.queue()]
+    try:
+        jobs = server.jobs(FOLDER)
+    except JenkinsNotFound as error:
+        raise JenkinsNotFound(
+            error.message, hint="`pushtrain jenkins apply --repo URL` makes it"
+        ) from None
     return tuple(
         _job(server, job, waiting.count(job))
-        for job in sorted(server.jobs(FOLDER), key=lambda name: (name == MONITOR, name))
+        for job in sorted(jobs, key=lambda name: (name == MONITOR, name))
     )
 
 

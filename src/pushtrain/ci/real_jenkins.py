@@ -25,6 +25,8 @@ from pushtrain.errors import JenkinsDenied, JenkinsError, JenkinsNotFound, Jenki
 
 _PLUGINS = "pluginManager/api/json?depth=1&tree=plugins[shortName,version,active,enabled]"
 _BUILDS = "api/json?tree=builds[number,result,actions[parameters[name,value]]]"
+_NODES = {"Built-In Node": "(built-in)"}
+"""The one node whose address is not its name."""
 _BAD_REQUEST, _CONFLICT, _SEE_OTHER = 400, 409, 303
 
 
@@ -203,7 +205,7 @@ class RealJenkins:
 
     def ask_node(self, node: str, script: str) -> str:
         """See `JenkinsSite`."""
-        path = f"computer/{quote(node)}/scriptText" if node else "scriptText"
+        path = f"computer/{quote(_NODES.get(node, node))}/scriptText" if node else "scriptText"
         return str(self._connection.post(path, f"a script on node {node}", {"script": script}).text)
 
     def _plugins(self) -> tuple[Plugin, ...] | None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from fakes.jenkins import FakeJenkins, a_build, an_item
 from pushtrain.ci.overview import overview
 from pushtrain.ci.server import QueueState, Result
+from pushtrain.errors import JenkinsNotFound
 
 JOB = "pushtrain/digits"
 
@@ -23,3 +26,8 @@ def test_a_job_with_a_history() -> None:
     assert [build.number for build in digits.running] == [4]
     assert (digits.trend, digits.waiting) == ("x~+", 1)
     assert monitor.job == "pushtrain/monitor" and monitor.last is None
+
+
+def test_a_server_without_us_says_what_to_do() -> None:
+    with pytest.raises(JenkinsNotFound, match="jenkins apply"):
+        overview(FakeJenkins())
