@@ -121,7 +121,7 @@ def deliver_waiting(
     Args:
         live: the run.
         settings: this machine's.
-        only_due: leaves alone what failed a short while ago.
+        only_due: leaves alone what failed a short while ago, and what another process delivers.
         channels: in place of those of the settings.
         schedule: how often it is tried.
         clock: for tests.
@@ -132,21 +132,27 @@ def deliver_waiting(
     """
     outbox = Outbox(live)
     reachable = _reachable(settings, channels)
-    with outbox.delivering():
+    with outbox.delivering(wait=not only_due) as is_ours:
+        if not is_ours:
+            return ()
         return _deliver(live, outbox, reachable, schedule, clock, only_due=only_due)
 
 
-def deliver_all_waiting(store: Store, settings: OperatorSettings) -> None:
+def deliver_all_waiting(
+    store: Store, settings: OperatorSettings, *, clock: Clock = Clock()
+) -> None:
     """Tries once what waits on this machine and is due: for a command or monitor in passing.
 
-    Costs one look per run when nothing waits. Never raises: a failure is logged.
+    Costs one look per run when nothing waits, and about a minute at most when servers hang.
+    Never raises: a failure is logged.
     """
     once = Schedule(pauses=())
-    for folder in store.folders():
-        if not may_wait(folder):
-            continue
+    end = clock.now() + once.patience
+    for folder in filter(may_wait, store.folders()):
+        if clock.now() > end:
+            return
         try:
-            deliver_waiting(LiveRun(folder), settings, only_due=True, schedule=once)
+            deliver_waiting(LiveRun(folder), settings, only_due=True, schedule=once, clock=clock)
         except (PushtrainError, OSError, ValueError) as error:
             _log.warning("run %s: its outbox cannot be emptied: %s", folder.id, error)
 

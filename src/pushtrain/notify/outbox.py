@@ -112,12 +112,20 @@ class Outbox:
         self._live.append(MessageFailed(letter.key, letter.channel, error, permanent))
 
     @contextmanager
-    def delivering(self) -> Iterator[None]:
-        """Keeps other processes from delivering the same; waits for one that does already."""
+    def delivering(self, *, wait: bool = True) -> Iterator[bool]:
+        """Keeps other processes from delivering the same.
+
+        Args:
+            wait: waits for a process that does already; otherwise gives False.
+        """
         self._place.mkdir(mode=0o700, exist_ok=True)
         with (self._place / "lock").open("a") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            yield
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            except BlockingIOError:
+                yield False
+                return
+            yield True
             if not self.waiting():
                 self._marker.unlink(missing_ok=True)
 

@@ -248,3 +248,24 @@ def test_in_passing_only_what_is_due_is_tried_and_nothing_is_raised(
     damaged.folder.journal.write_bytes(b"00000000 {}\n" * 2)
     deliver_all_waiting(Store(tmp_path), SETTINGS)
     assert "is damaged" in caplog.text
+
+
+def test_in_passing_nobody_waits_for_another_process_or_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [1e10]  # everything is due
+
+    class Slow(Room):
+        def deliver(self, message: Message) -> None:
+            now[0] += 61.0
+            super().deliver(message)
+
+    room = Slow(words=[later() for _ in range(9)])
+    monkeypatch.setattr(delivery_module, "notifiers", lambda _: (room,))
+    runs = [finished(tmp_path) for _ in range(3)]
+    for live in runs:
+        tell(live, SETTINGS, schedule=Schedule(pauses=()))
+    assert room.tries == 3
+    with Outbox(runs[-1]).delivering():  # the newest one, so the first to be looked at
+        deliver_all_waiting(Store(tmp_path), SETTINGS, clock=Clock(lambda: now[0]))
+    assert room.tries == 4
