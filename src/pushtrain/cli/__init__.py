@@ -80,7 +80,7 @@ def main() -> None:
     _catch_signals()
     try:
         # Without its standalone mode click gives back the exit code that a command ended with.
-        code = _group(standalone_mode=False)
+        code = _group(standalone_mode=False, prog_name="pushtrain")
     except (Exception, KeyboardInterrupt) as error:
         code = fail(error, as_json="--json" in sys.argv[1:])
     sys.exit(code)

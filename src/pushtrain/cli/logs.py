@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from codecs import IncrementalDecoder, getincrementaldecoder
 from pathlib import Path
 
 import click
@@ -29,7 +30,7 @@ def command(run: str, trial: int | None, follow: bool, as_json: bool) -> None:
     """
     folder = Store(home()).open(run)
     if follow:
-        _follow(folder, trial)
+        _follow(folder, trial, as_json=as_json)
         return
     number = trial if trial is not None else _of_interest(folder.record())
     text = _log(folder, number).read_text("utf-8", "replace") if number is not None else ""
@@ -61,29 +62,53 @@ def _log(folder: RunFolder, trial: int) -> Path:
     return path
 
 
-def _follow(folder: RunFolder, trial: int | None) -> None:
+def _follow(folder: RunFolder, trial: int | None, *, as_json: bool) -> None:
     """Prints the logs as they grow, until the trial or the run has ended."""
-    printed: dict[int, int] = {}
+    follower = _Follower(folder, as_json=as_json)
+    first: int | None = None
     while True:
         is_over = not folder.is_driven
         record = folder.record()
-        wanted = [trial] if trial is not None else sorted(record.running or record.trials)[-1:]
         is_over = is_over or record.verdict is not None or trial in record.trials
-        for number in wanted:
-            _print_rest(folder, number, printed)
+        started = list(record.origins) if trial is None else [trial]
+        if first is None and started:
+            first = next((i for i, n in enumerate(started) if n in record.running), -1)
+            first %= len(started)
+        for number in started[first:]:
+            follower.print_rest(number)
         if is_over:
+            if trial is not None:
+                _log(folder, trial)  # says so where it never printed anything
             return
         time.sleep(_LOOK)
 
 
-def _print_rest(folder: RunFolder, trial: int, printed: dict[int, int]) -> None:
-    path = folder.trials / str(trial) / "log.txt"
-    if not path.exists():
-        return
-    with path.open("rb") as file:
-        if trial not in printed and printed:
+class _Follower:
+    """Prints what was added to logs since it last looked."""
+
+    def __init__(self, folder: RunFolder, *, as_json: bool) -> None:
+        self._folder = folder
+        self._as_json = as_json
+        self._offsets: dict[int, int] = {}
+        self._decoders: dict[int, IncrementalDecoder] = {}
+        self._last: int | None = None
+
+    def print_rest(self, trial: int) -> None:
+        path = self._folder.trials / str(trial) / "log.txt"
+        if not path.exists():
+            return
+        with path.open("rb") as file:
+            file.seek(self._offsets.get(trial, 0))
+            content = file.read()
+            self._offsets[trial] = file.tell()
+        decoder = self._decoders.setdefault(trial, getincrementaldecoder("utf-8")("replace"))
+        text = decoder.decode(content)  # a character may be only half written yet
+        if not text:
+            return
+        if self._as_json:
+            emit({"run": self._folder.id, "trial": trial, "log": text})
+            return
+        if self._last not in (None, trial):
             click.echo(f"--- trial {trial} ---")
-        file.seek(printed.get(trial, 0))
-        content = file.read()
-        printed[trial] = file.tell()
-    click.echo(content.decode("utf-8", "replace"), nl=False)
+        self._last = trial
+        click.echo(text, nl=False)

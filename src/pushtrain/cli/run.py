@@ -8,6 +8,7 @@ from pushtrain.assembly import Assembly
 from pushtrain.cli.progress import progress_for, verdict_line
 from pushtrain.cli.render import emit, json_option, verdict_json
 from pushtrain.entities import Direction, Verdict, Wishes
+from pushtrain.errors import UsageError
 from pushtrain.run import Drive, Request, begin
 from pushtrain.settings import parse_duration
 from pushtrain.store import RunFolder
@@ -98,7 +99,12 @@ def command(
             (progress.on_entry,),
             progress.on_line,
         )
-        with live.folder.driving():
+        with live.folder.driving() as is_free:
+            if not is_free:
+                raise UsageError(
+                    f"run {live.id} is being worked on by another process",
+                    hint=f"`pushtrain show {live.id} --follow` shows it",
+                )
             verdict = Drive(live, assembly, progress.on_line).to_verdict()
     conclude(verdict, live.folder, as_json=as_json)
 
