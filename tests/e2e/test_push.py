@@ -107,9 +107,8 @@ def test_a_newer_push_supersedes_the_older_one(cli: Cli, box: _Box, tmp_path: Pa
     clone = _Clone(tmp_path, cli)
     for file in (ROOT / "model/wine-mlp").iterdir():
         shutil.copy(file, clone.path)
-    (clone.path / "pushtrain.toml").write_text(
-        "[objective]\ntarget = 1.0\n[budget]\ntrials = 500\n"
-    )
+    settings = clone.path / "pushtrain.toml"
+    settings.write_text("[objective]\ntarget = 1.0\n[budget]\ntrials = 500\n")
     clone.push("A target that takes long")
     _until(lambda: any("trial_started" in j.read_text() for j in cli.home.glob("runs/*/journal")))
     settings.write_text("[objective]\ntarget = 0.6\n")
