@@ -149,8 +149,7 @@ def test_a_push_while_jenkins_is_away_waits_and_a_newer_one_takes_its_place(
     assert "is delivered later" in repository.push({"refs/heads/main": first})
     repository.push({"refs/heads/main": second})
     assert repository.waiting() == [second]
-    log = (repository.path / "pushtrain.log").read_text()
-    assert "refused" in log
+    _until(lambda: "refused" in (repository.path / "pushtrain.log").read_text())
 
 
 def test_a_slow_jenkins_does_not_make_a_push_wait(repository: Repository, server: Replay) -> None:
@@ -173,6 +172,13 @@ def test_a_deleted_branch_waits_no_more(repository: Repository) -> None:
     assert repository.waiting() == [commit]
     repository.push({"refs/heads/main": "0" * 40})
     assert repository.waiting() == []
+
+
+def test_a_push_that_cannot_be_kept_says_so(repository: Repository) -> None:
+    repository.config("pushtrain.job", "pushtrain/digits")
+    (repository.home / "jenkins").write_text("no directory")
+    (commit,) = repository.commits(1)
+    assert "cannot be kept" in repository.push({"refs/heads/main": commit})
 
 
 def test_without_a_login_the_commit_is_told_and_200_is_no_delivery(

@@ -250,10 +250,9 @@ def _is_refused(error: requests.ConnectionError) -> bool:
 
 def _innermost(error: BaseException) -> str:
     """The sentence at the bottom of a chain of library errors, without their names and numbers."""
-    inner: BaseException | object = error
-    while isinstance(inner, BaseException):
-        below = getattr(inner, "reason", None) or (inner.args[0] if inner.args else None)
-        if not isinstance(below, BaseException):
-            break
-        inner = below
-    return _NUMBERED.split(str(inner))[-1]
+    while True:
+        below = (getattr(error, "reason", None), *error.args)
+        inner = next((one for one in below if isinstance(one, BaseException)), None)
+        if inner is None:
+            return _NUMBERED.split(str(error))[-1]
+        error = inner
