@@ -11,7 +11,9 @@ import pytest
 import trustme
 
 from pushtrain.ci.access import Access
+from pushtrain.ci.definitions import view
 from pushtrain.ci.real_jenkins import RealJenkins
+from pushtrain.ci.server import ItemKind
 from pushtrain.errors import (
     JenkinsDenied,
     JenkinsError,
@@ -94,6 +96,16 @@ def test_a_name_that_is_none_says_why(name: str, jenkins: RealJenkins, recorded:
     recorded.alias = lambda path: "/createItem?name=a/b" if "name=b" in path else path
     with pytest.raises(JenkinsError, match="unsafe character" if name else "No name"):
         jenkins.create(name.replace("a/b", "b"), shell_job("echo"))
+
+
+def test_a_view_is_made(jenkins: RealJenkins, recorded: Replay) -> None:
+    jenkins.create("rec-view", view().configuration, ItemKind.VIEW)
+    (posted,) = recorded.posts("/createView?name=rec-view")
+    assert "ListView" in posted.body
+    recorded.alias = lambda path: path.replace(
+        "/job/f/view/v/config.xml", "/job/rec-nope/config.xml"
+    )
+    assert jenkins.configuration("f/v", ItemKind.VIEW) is None
 
 
 def test_a_cancelled_request(jenkins: RealJenkins, recorded: Replay) -> None:

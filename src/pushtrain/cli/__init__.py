@@ -31,6 +31,7 @@ COMMANDS = {
     "stop": "Stop a run cleanly.",
     "resume": "Go on with a run whose driver died.",
     "reproduce": "Retrain a run from its manifest and compare.",
+    "init": "Write the Jenkinsfile that a repository carries itself.",
     "jenkins": "Let a Jenkins server train what is pushed.",
     "notify": "Deliver messages that still wait.",
     "doctor": "Check this machine and say what to mend.",
