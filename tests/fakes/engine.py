@@ -171,7 +171,12 @@ class FakeEngine:
 
     def find(self, labels: Mapping[str, str]) -> Sequence[SandboxState]:
         states = (sandbox.state() for sandbox in self.running)
-        return [s for s in states if s is not None and labels.items() <= s.labels.items()]
+        return [
+            state
+            for state in states
+            if state is not None
+            and all(k in state.labels and v in ("", state.labels[k]) for k, v in labels.items())
+        ]
 
     def remove(self, container: str, *, grace: float = 0) -> None:
         for sandbox in self.running:

@@ -140,8 +140,8 @@ class LiveView(_Progress):
         return Group(_standing(record), *[_under_way(record, number) for number in record.running])
 
 
-def _standing(record: RunRecord) -> Table:
-    """Best value against the target, trials and time used."""
+def _standing(record: RunRecord) -> Group:
+    """Best value against the target, trials and time used: two lines that fit 80 columns."""
     assert record.objective is not None and record.budget is not None
     best, target = record.best, record.objective.target
     share = min(best.value / target, 1.0) if best and best.value and target > 0 else 0.0
@@ -151,10 +151,12 @@ def _standing(record: RunRecord) -> Table:
         f"best {fixed(best.value) if best and best.value is not None else '-'}"
         f" of {record.objective}",
         ProgressBar(total=1.0, completed=share, width=24),
-        f"trial {len(record.origins)} of at most {record.budget.trials}",
+    )
+    return Group(
+        grid,
+        f"trial {len(record.origins)} of at most {record.budget.trials}, "
         f"{duration(time.time() - record.started)} of at most {duration(record.budget.seconds)}",
     )
-    return grid
 
 
 def _under_way(record: RunRecord, number: int) -> Table:
