@@ -12,7 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from pushtrain.cleaning import stored_runs
-from pushtrain.errors import EngineUnreachable, PushtrainError
+from pushtrain.errors import PushtrainError
 from pushtrain.interfaces import LABEL_RUN, Engine, EngineFacts, ImageStore
 from pushtrain.settings import GIB, OperatorSettings
 from pushtrain.store import Store
@@ -107,7 +107,10 @@ class Doctor:
         yield _clock(facts)
         yield _engine_disk(facts)
         yield self._base_image()
-        yield self._leftovers(engine)
+        try:
+            yield self._leftovers(engine)
+        except PushtrainError as error:
+            yield _problem("leftovers", error)
 
     def _git(self) -> Finding:
         found = shutil.which("git")
@@ -158,8 +161,6 @@ class Doctor:
         try:
             tag = self._base_tag()
             found = self._image_store().find(tag)
-        except EngineUnreachable as error:
-            return _problem("base image", error)
         except PushtrainError as error:
             return _problem("base image", error)
         if found is None:

@@ -86,8 +86,10 @@ class Publication:
         if record.tuned_branch or not content or best is None:
             return record.tuned_branch
         assert record.push is not None and record.objective is not None
+        pushed = {knob.name: knob.value for knob in record.knobs}
+        tuned = sorted(name for name, value in best.values.items() if value != pushed.get(name))
         message = (
-            f"Tune {', '.join(sorted(best.values))} for {record.objective}\n\n"
+            f"Tune {', '.join(tuned)} for {record.objective}\n\n"
             f"pushtrain run {record.id}, trial {best.number}: "
             f"{record.objective.metric} {best.value:.6g}\n"
         )
