@@ -1,9 +1,9 @@
 """What `pushtrain clean` removes: a pure plan from what is there, and its execution.
 
 The policy, with `[keep]` of config.toml: a run goes when it has its verdict, is not among the
-newest `runs` of its repository, and is older than `days`. A container goes when its run is known
-here and nobody works on it. An image goes when it is older than `days` and no run that stays was
-trained in it.
+newest `runs` of its repository, and is older than `days`; what a run left that died before it
+began goes after a day. A container goes when its run is known here and nobody works on it. An
+image goes when it is older than `days` and no run that stays was trained in it.
 """
 
 from __future__ import annotations
@@ -63,6 +63,7 @@ def plan(
     keep: KeepSettings,
     now: float,
     *,
+    half_made: Iterable[RunFolder] = (),
     layers_of: Callable[[ImagePlan], Iterable[str]] = lambda plan: (plan.tag,),
 ) -> Cleaning:
     """What the policy removes.
@@ -73,6 +74,7 @@ def plan(
         images: all images with our labels.
         keep: the policy's numbers.
         now: Unix time.
+        half_made: what is left of runs that died before they began.
         layers_of: the tags of all images that the image of a plan stands on, and its own.
     """
     old = _old_runs(runs, keep, now)
@@ -85,7 +87,7 @@ def plan(
         for tag in layers_of(run.record.plan)
     }
     return Cleaning(
-        tuple(run.folder for run in old),
+        (*(run.folder for run in old), *half_made),
         tuple(each for each in containers if each.labels.get(LABEL_RUN) in idle),
         tuple(i for i in images if i.created < now - keep.days * DAY and i.tag not in used),
     )

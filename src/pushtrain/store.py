@@ -145,6 +145,15 @@ class Store:
                 found.append(((path / "driver.lock").stat().st_mtime_ns, path))
         return tuple(RunFolder(path.name, path) for _, path in sorted(found, reverse=True))
 
+    def half_made(self, before: float) -> tuple[RunFolder, ...]:
+        """Folders older than the Unix time `before` whose run never began: its process died."""
+        found = []
+        for path in _entries(self.home / "runs"):
+            with suppress(OSError):
+                if not (path / "journal").exists() and path.stat().st_mtime < before:
+                    found.append(RunFolder(path.name, path))
+        return tuple(found)
+
     def open(self, prefix: str) -> RunFolder:
         """The run whose id begins with `prefix`; "last" is the newest.
 

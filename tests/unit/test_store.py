@@ -77,6 +77,14 @@ def test_only_runs_that_began_are_listed(store: Store) -> None:
     assert Store(store.home / "elsewhere").folders() == ()
 
 
+def test_what_a_run_left_that_never_began_is_known_by_its_age(store: Store) -> None:
+    folder = store.create("its process was killed while it checked out")
+    stored(store, "aa")
+    made = folder.path.stat().st_mtime
+    assert store.half_made(made) == ()
+    assert store.half_made(made + 1) == (folder,)
+
+
 def test_runs_that_are_being_removed_are_passed_over(store: Store) -> None:
     kept, going = stored(store, "aa"), stored(store, "bb")
     (going.path / "driver.lock").unlink()

@@ -8,8 +8,10 @@ import time
 import click
 
 from pushtrain.assembly import Assembly
-from pushtrain.cleaning import Cleaning, execute, plan, stored_images, stored_runs
+from pushtrain.cleaning import DAY, Cleaning, execute, plan, stored_images, stored_runs
 from pushtrain.cli.render import ago, emit, json_option, size
+from pushtrain.entities import ImagePlan
+from pushtrain.errors import PushtrainError
 from pushtrain.interfaces import LABEL_RUN
 
 
@@ -24,13 +26,15 @@ def command(yes: bool, as_json: bool) -> None:
     removes nothing without --yes or an answer.
     """
     assembly = Assembly.from_environment()
+    now = time.time()
     cleaning = plan(
         stored_runs(assembly.store),
         assembly.engine.find({LABEL_RUN: ""}),
         stored_images(assembly.image_store),
         assembly.operator.keep,
-        time.time(),
-        layers_of=lambda plan: [recipe.tag for recipe in assembly.planner.recipes(plan)],
+        now,
+        half_made=assembly.store.half_made(now - DAY),
+        layers_of=lambda plan: _layers(assembly, plan),
     )
     if not as_json:
         _show(cleaning)
@@ -48,6 +52,14 @@ def command(yes: bool, as_json: bool) -> None:
         click.secho(f"not removed: {problem}", fg="yellow")
     if not cleaning.is_empty:
         click.echo("removed" if is_meant else "nothing removed; --yes removes it")
+
+
+def _layers(assembly: Assembly, plan: ImagePlan) -> list[str]:
+    """The image of a plan, and those below it as far as today's catalog still has them."""
+    try:
+        return [plan.tag, *(recipe.tag for recipe in assembly.planner.recipes(plan))]
+    except (PushtrainError, KeyError):
+        return [plan.tag]
 
 
 def _show(cleaning: Cleaning) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import shutil
 import subprocess
 import threading
@@ -20,8 +21,8 @@ from pushtrain import cli
 from pushtrain.cli import logs, show, stop
 from pushtrain.cli.progress import LiveView, PlainLines, told
 from pushtrain.cli.render import duration, fixed, plain, size
-from pushtrain.entities import Epoch, RunState, Wishes
-from pushtrain.errors import EngineUnreachable
+from pushtrain.entities import Epoch, ImagePlan, RunState, Wishes
+from pushtrain.errors import EngineUnreachable, ImageError
 from pushtrain.events import (
     Entry,
     EpochEnded,
@@ -539,20 +540,44 @@ def test_clean_shows_before_it_removes(pushtrain: Pushtrain, workshop: FakeWorks
     workshop.operator = workshop.operator.model_copy(update={"keep": keep})
     folder = stored(workshop)
     left_behind(workshop, folder.id)
+    young, dead = workshop.store.create("x"), workshop.store.create("y")
+    os.utime(dead.path, (0, 0))
     said = pushtrain("clean")
     assert said.code == 0
     assert f"run        {folder.id}" in said.out
     assert "container  left-behind" in said.out
     assert "--yes removes it" in said.out
     facts = pushtrain("clean", "--json").json
-    assert (facts["removed"], facts["runs"]) == (False, [folder.id])
+    assert (facts["removed"], facts["runs"]) == (False, [folder.id, dead.id])
     assert folder.path.exists()
     facts = pushtrain("clean", "--yes", "--json").json
     assert facts["removed"] is True
     assert facts["containers"] == ["left-behind"]
     assert not folder.path.exists()
+    assert not dead.path.exists()
+    assert young.path.exists()
     assert workshop.engine.find({LABEL_RUN: ""}) == []
     assert pushtrain("clean").out == "nothing to remove\n"
+
+
+@pytest.mark.parametrize("error", [KeyError("cnn"), ImageError("no such layer"), None])
+def test_clean_keeps_the_images_of_kept_runs_whatever_today_s_catalog_says(
+    pushtrain: Pushtrain,
+    workshop: FakeWorkshop,
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception | None,
+) -> None:
+    class Planner:
+        def recipes(self, plan: ImagePlan) -> list[Any]:
+            if error is not None:
+                raise error
+            return []
+
+    stored(workshop)
+    ages = [(f"sha256:{n}", tag, 5, 0.0) for n, tag in enumerate((records.PLAN.tag, "old:1"))]
+    monkeypatch.setattr(workshop.image_store, "list", lambda: ages)
+    workshop.__dict__["planner"] = Planner()
+    assert pushtrain("clean", "--json").json["images"] == ["old:1"]
 
 
 def test_the_doctors_findings(
