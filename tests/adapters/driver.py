@@ -26,6 +26,7 @@ ADAPTERS = ("keras", "sklearn")
 
 def main(library: str, cases: str, results: str) -> int:
     sys.path.insert(0, library)  # the package is imported where it is needed: from there
+    cases = str(Path(cases).resolve())  # scripts change their directory
     preload = ["numpy"]
     for path in sorted(Path(cases).iterdir()):
         preload += json.loads((path / "case.json").read_text())["preload"]
