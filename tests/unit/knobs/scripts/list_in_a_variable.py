@@ -8,5 +8,5 @@ stack = [
     tf.keras.layers.Dense(3, activation="softmax"),
 ]
 model = tf.keras.Sequential(stack)
-model.compile("sgd", "sparse_categorical_crossentropy", ["accuracy"])  #: optimizer
+model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"])  #: optimizer
 model.fit(X, y, 8, 3)  #: batch_size epochs
