@@ -12,8 +12,10 @@ import subprocess
 import sys
 import textwrap
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -294,26 +296,72 @@ def test_a_sample_gets_an_image_that_has_all_it_needs(
     plan = real.plan(detect(root, settings.train), settings.image, root)
     image = ImageBuilder(store, real, tmp_path_factory.getbasetemp() / "locks").ensure(plan, print)
     looks = LOOKS.format(modules=SAMPLES[name])
-    trained = spec("", memory=4 * 1024**3, pids=256, shm=64 * 1024**2)
-    trained = SandboxSpec(
-        name=trained.name,
-        image=image.id,
-        command=(plan.python, "-I", "-B", "-c", looks),
-        labels=trained.labels,
-        limits=trained.limits,
-    )
-    sandbox = engine.launch(trained)
-    sandbox.start()
-    said = [line.decode() for line in sandbox.follow()]
-    state = sandbox.state()
-    engine.remove(sandbox.id)
-    assert state is not None
-    assert state.exit_code == 0, state.error
+    said = printed(engine, spec, image.id, (plan.python, "-I", "-B", "-c", looks))
     assert said[-3:] == [
         "trainer 1000 /tmp/home /opt/venv/bin/python",
         "[] []",
         "tensorflow" if plan.preload == ("keras",) else "None",
     ]
+
+
+def test_nothing_that_a_repository_asks_for_runs_while_its_image_is_built(
+    real: Planner,
+    engine: DockerEngine,
+    spec: Callable[..., SandboxSpec],
+    store: DockerImageStore,
+    tmp_path: Path,
+) -> None:
+    token = secrets.token_hex(4)
+    wheel(tmp_path / f"pushtrain_sneaky-1.{int(token, 16)}-py3-none-any.whl")
+    packages = replace(real.machine.packages, wheelhouses=(tmp_path,))
+    planner = Planner(real.catalog, replace(real.machine, packages=packages))
+    found = detection(framework="sklearn", backend=None, family="classical")
+    plan = planner.plan(found, ImageSettings(packages=("pushtrain-sneaky",)), tmp_path)
+    assert plan.extra == ("pushtrain-sneaky",)
+    try:
+        image = ImageBuilder(store, planner, tmp_path / "locks").ensure(plan, print)
+        look = "import os, sneaky; print(os.path.exists('/opt/venv/ran'))"
+        said = printed(engine, spec, image.id, (plan.python, "-I", "-B", "-c", look))
+    finally:
+        store.remove(plan.tag)
+    assert said[0] == "it starts with Python"
+    assert said[-1] == "False"
+
+
+def wheel(path: Path) -> None:
+    """A wheel whose code starts with every Python that sees it."""
+    name, version = path.name.split("-")[:2]
+    info = f"{name}-{version}.dist-info"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("sneaky.py", "")
+        code = (
+            "import os; os.geteuid() or open('/opt/venv/ran', 'w'); print('it starts with Python')"
+        )
+        archive.writestr("sneaky.pth", code + "\n")
+        archive.writestr(f"{info}/METADATA", f"Name: {name}\nVersion: {version}\n")
+        archive.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
+        files = ("sneaky.py", "sneaky.pth", f"{info}/METADATA", f"{info}/WHEEL", f"{info}/RECORD")
+        archive.writestr(f"{info}/RECORD", "".join(f"{file},,\n" for file in files))
+
+
+def printed(
+    engine: DockerEngine,
+    spec: Callable[..., SandboxSpec],
+    image: str,
+    command: tuple[str, ...],
+) -> list[str]:
+    """The lines that a command prints in a hardened container of an image."""
+    usual = spec("", memory=4 * 1024**3, pids=256, shm=64 * 1024**2)
+    sandbox = engine.launch(replace(usual, image=image, command=command))
+    try:
+        sandbox.start()
+        said = [line.decode() for line in sandbox.follow()]
+        state = sandbox.state()
+    finally:
+        engine.remove(sandbox.id)
+    assert state is not None
+    assert state.exit_code == 0, state.error
+    return said
 
 
 def test_a_base_image_of_ones_own_becomes_the_base(

@@ -44,6 +44,11 @@ class Layer(_Table):
     imports: dict[str, str] = {}
 
     @property
+    def is_base(self) -> bool:
+        """Whether it stands on no other, and brings tools rather than packages for training."""
+        return self.on is None and not self.families
+
+    @property
     def is_shared(self) -> bool:
         """Whether it belongs to no framework and no family in particular."""
         return self.framework is None and not self.families

@@ -138,7 +138,7 @@ def _catalog_files(catalog: Catalog, machine: Machine, layer: str) -> dict[str, 
         for path in folder.iterdir()
         if path.is_file() and path.name != "requirements.in"
     }
-    if catalog.layers[layer].on is None and not catalog.layers[layer].families:
+    if catalog.layers[layer].is_base:
         files |= {f"ca/{name}": pem for name, pem in machine.certificate_files().items()}
     pins = [f"{name}=={version}" for name, version in catalog.locked(layer, machine.python).items()]
     return files | _wheels(catalog, machine, pins)
@@ -164,6 +164,8 @@ def _kept(catalog: Catalog, machine: Machine, below: Sequence[str]) -> tuple[str
     """
     kept: dict[str, None] = {}
     for layer in below:
+        if catalog.layers[layer].is_base:
+            continue
         locked = catalog.locked(layer, machine.python)
         for wanted in catalog.wanted(layer, machine.python):
             name = canonicalize_name(wanted.name)

@@ -48,6 +48,8 @@ class Requirements:
         self._has: dict[NormalizedName, Version] = {}
         self._fixed: set[NormalizedName] = set()
         for name in layers:
+            if catalog.layers[name].is_base:
+                continue
             locked = catalog.locked(name, machine.python)
             if catalog.layers[name].framework:  # itself and what only it brings; never replaced
                 self._fixed |= locked.keys() - self._has.keys()

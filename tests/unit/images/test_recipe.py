@@ -94,6 +94,7 @@ def test_the_generated_layer_keeps_the_framework_and_keeps_cuda_out() -> None:
     locked = CATALOG.locked("keras-tensorflow", "3.11")
     assert f"tensorflow-cpu=={locked['tensorflow-cpu']}" in kept
     assert "pandas" in kept
+    assert "uv" not in kept  # a tool of the base, in no training's way
     overrides = bytes(extra.files["overrides.txt"]).decode().splitlines()  # type: ignore[arg-type]
     assert "torch<0" in overrides
     assert "nvidia-nccl-cu12; sys_platform == 'never'" in overrides
