@@ -166,7 +166,9 @@ def _unknown(arguments: list[str]) -> str:
     """What of a command line pushtrain does not know; empty if it takes it."""
     try:
         module = importlib.import_module(f"pushtrain.cli.{arguments[0]}")
-        module.command.make_context(arguments[0], list(arguments[1:]))
+        module.command.make_context(
+            arguments[0], list(arguments[1:]), help_option_names=["-h", "--help"]
+        )
     except (ModuleNotFoundError, click.UsageError) as error:
         return str(error)
     return ""
