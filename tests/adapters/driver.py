@@ -25,7 +25,9 @@ ADAPTERS = ("keras", "sklearn")
 
 
 def main(library: str, cases: str, results: str) -> int:
-    sys.path.insert(0, library)  # the package is imported where it is needed: from there
+    sys.path.insert(
+        0, str(Path(library).resolve())
+    )  # the package is imported where it is needed: from there
     cases = str(Path(cases).resolve())  # scripts change their directory
     preload = ["numpy"]
     for path in sorted(Path(cases).iterdir()):

@@ -85,10 +85,8 @@ def test_the_samples(script: Script, results: Results) -> None:
     assert adapted.plain(result["output"]) == adapted.plain(bare["output"])
     found = [one for one in result["measurements"] if one["metric"] == "accuracy"][-1]
     assert found["role"] == ("validation" if "rnn" in name or "mnist" in name else "held-out")
-    printed = [
-        float(number) for number in re.findall(r"ccuracy\D{1,30}(\d\.\d+)", result["output"])
-    ]
-    assert printed[-1] == pytest.approx(found["value"], abs=0.0006)
+    printed = re.findall(r"ccuracy.{1,30}?(\d\.\d+)", result["output"])
+    assert float(printed[-1]) == pytest.approx(found["value"], abs=0.0006)
     assert result["model"]
     assert result["confusion"]
     assert result["parameters"]

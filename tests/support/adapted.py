@@ -180,6 +180,7 @@ def told(result: Mapping[str, Any]) -> set[tuple[int, str, str]]:
 
 
 def plain(output: str) -> str:
-    """What was printed, without times: no two runs take the same."""
+    """What was printed, without times: no two runs take the same, nor draw as often on the way."""
+    output = "\n".join(line for line in re.split(r"[\r\n]+", output) if "━" not in line)
     output = re.sub(r"\d+(\.\d+)?(us|ms|s)(/(step|epoch))?\b", "TIME", output)
     return re.sub(r"^(I|W|E)0000.*\n|^WARNING: All log.*\n", "", output, flags=re.M)

@@ -8,6 +8,9 @@ import inspect
 import os
 import time
 from collections.abc import Callable
+from importlib._bootstrap import (  # type: ignore[attr-defined]
+    _call_with_frames_removed,  # calls a function with its arguments, and is known by its name
+)
 from typing import Any
 
 from pushtrain.worker.session import Session
@@ -96,16 +99,8 @@ class _Around:
         return self._around(original, *args, **kwargs)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _unwatched, ()
-
-
-def _unwatched() -> Callable[..., Any]:
-    return _plainly
-
-
-def _plainly(original: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
-    """Calls the function as it is."""
-    return original(*args, **kwargs)
+        # By what every Python has: the other process need not find this module.
+        return functools.partial, (_call_with_frames_removed,)
 
 
 def dressed(original: Callable[..., Any], around: Callable[..., Any]) -> Callable[..., Any]:
