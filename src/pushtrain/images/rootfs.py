@@ -50,7 +50,6 @@ def made(
         command = [
             *(program, "--variant=essential", "--format=tar", "--include=" + ",".join(packages)),
             *('--aptopt=Apt::Install-Recommends "false"', *_acquisition()),
-            "--dpkgopt=force-unsafe-io",  # a half-written root file system is thrown away whole
             *(f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in _LEFT_OUT),
             '--customize-hook=cd "$1" && rm -rf ' + " ".join(_CLEANED),
             *(suite, str(archive), str(sources)),
