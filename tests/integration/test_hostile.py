@@ -70,7 +70,7 @@ def arena(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Arena]:
     """The arena; afterwards the engine holds what it held before."""
-    before = _held(connection)
+    before = _held(connection, run_id)
     home = tmp_path_factory.mktemp("arena")
     run = f"{run_id}-hostile"
     asked = job(home, run=run, image=python_image, trial_seconds=6.0)
@@ -80,17 +80,18 @@ def arena(
         yield Arena(trainer, home, engine, run)
     finally:
         trainer.close()
-    after = _held(connection)
+    after = _held(connection, run_id)
     assert not engine.find({LABEL_RUN: run})
     assert after - before == set()
 
 
-def _held(connection: Connection) -> set[str]:
-    """Volumes and tags on the engine (others may make some meanwhile: theirs have no label)."""
+def _held(connection: Connection, run_id: str) -> set[str]:
+    """Volumes and tags of this session on the engine; others may make theirs meanwhile."""
     with connection.calling("what the engine holds cannot be listed") as client:
         volumes = client.volumes(filters={"label": LABEL_RUN})["Volumes"] or []
-        tags = [tag for image in client.images(name="pushtrain-*") for tag in image["RepoTags"]]
-    return {*(volume["Name"] for volume in volumes), *tags}
+        tags = [tag for image in client.images() for tag in image["RepoTags"] or ()]
+    ours = (v["Name"] for v in volumes if v["Labels"][LABEL_RUN].startswith(run_id))
+    return {*ours, *(tag for tag in tags if run_id in tag)}
 
 
 # --- reaching out ------------------------------------------------------------------------------
