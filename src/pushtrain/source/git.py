@@ -94,8 +94,8 @@ class Child:
     def __init__(
         self, process: subprocess.Popen[bytes], on_progress: Callable[[str], None] | None
     ) -> None:
-        assert process.stdout is not None  # noqa: S101  # both are pipes
-        assert process.stderr is not None  # noqa: S101
+        assert process.stdout is not None  # both are pipes
+        assert process.stderr is not None
         self.output: IO[bytes] = process.stdout
         self.said: list[str] = []
         self._process = process
