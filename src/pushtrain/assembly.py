@@ -150,7 +150,11 @@ class Assembly:
     def publish(self, live: LiveRun) -> None:
         """Writes model, patch, manifest and report, and tells people; never raises."""
         self.publication.publish(live)
-        deliver_all_waiting(self.store, self.operator)  # what other runs could not deliver
+        self.deliver_waiting()
+
+    def deliver_waiting(self) -> None:
+        """Delivers what runs before could not; never raises."""
+        deliver_all_waiting(self.store, self.operator)
 
     def _importances(self, record: RunRecord) -> Mapping[str, float]:
         return self.searcher(record).importances() if record.plan is not None else {}

@@ -120,6 +120,14 @@ class Warned:
 
 
 @dataclass(frozen=True, slots=True, config=_STRICT)
+class DriverLost:
+    """The monitor found the run without a driver and starts a new one, for the `times`-th time."""
+
+    times: int
+    event: Literal["driver_lost"] = "driver_lost"
+
+
+@dataclass(frozen=True, slots=True, config=_STRICT)
 class StateChanged:
     """The run moved to another state."""
 
@@ -182,6 +190,7 @@ Event: TypeAlias = (
     | TrialEnded
     | StopRequested
     | Warned
+    | DriverLost
     | StateChanged
     | Judged
     | PatchCommitted

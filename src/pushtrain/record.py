@@ -22,6 +22,7 @@ from pushtrain.entities import (
 )
 from pushtrain.events import (
     DataRead,
+    DriverLost,
     Entry,
     EpochEnded,
     ImageReady,
@@ -58,6 +59,7 @@ class RunRecord:
         running: the trials under way, by number.
         origins: where each started trial's values come from.
         epochs: the epochs so far of the trials under way.
+        drivers_lost: how often the monitor had to start a new driver.
         stop: the request to stop, where one was made.
         data_directories: fingerprints of the declared data directories, by mount point.
         tuned_branch: where the winning patch was committed.
@@ -87,6 +89,7 @@ class RunRecord:
     epochs: dict[int, tuple[Epoch, ...]] = field(default_factory=dict)
     planned_epochs: dict[int, int] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    drivers_lost: int = 0
     stop: StopRequested | None = None
     verdict: Verdict | None = None
     tuned_branch: str | None = None
@@ -174,6 +177,8 @@ def _after(record: RunRecord, entry: Entry) -> RunRecord:  # noqa: PLR0911, PLR0
             return replace(record, warnings=(*record.warnings, event.message))
         case StopRequested() as event:
             return replace(record, stop=record.stop or event)
+        case DriverLost(times=times):
+            return replace(record, drivers_lost=times)
         case StateChanged() as event:
             return replace(record, state=event.state)
         case Judged() as event:

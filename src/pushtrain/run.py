@@ -45,7 +45,7 @@ from pushtrain.knobs import SourceRewriter, find_knobs
 from pushtrain.objective import settle
 from pushtrain.record import RunRecord
 from pushtrain.settings import BudgetSettings, ImageSettings, RepositorySettings, load_repository
-from pushtrain.source import checkout
+from pushtrain.source import checkout, origin
 from pushtrain.store import LiveRun, Observer, RunFolder, Store
 from pushtrain.training import Ending, Training
 
@@ -64,12 +64,15 @@ class Request:
         repository: as given.
         revision: branch, tag or commit; None for the branch's or repository's head.
         branch: the watched branch that was pushed; a newer push of it supersedes this run.
+        is_pushed: the repository is a clone that a build server made of a push: the run is of
+            its HEAD, the repository is its origin, and its settings are a stranger's.
         wishes: what the caller asked for over what the settings say.
     """
 
     repository: str
     revision: str | None = None
     branch: str | None = None
+    is_pushed: bool = False
     wishes: Wishes = field(default_factory=Wishes)
 
 
@@ -122,7 +125,7 @@ def begin(
     try:
         source = checkout(
             request.repository,
-            request.revision or (f"refs/heads/{request.branch}" if request.branch else None),
+            _revision(request),
             folder.source,
             cache=store.home / "repositories",
             branch=request.branch,
@@ -131,6 +134,8 @@ def begin(
         push = source.push
         if request.branch is not None:  # whoever may push there is not who owns the directory
             push = replace(push, is_own_directory=False)
+        if request.is_pushed:
+            push = replace(push, repository=origin(request.repository), is_own_directory=False)
         live = LiveRun(folder, observers)
         lane = hashlib.sha256(repr(_lane(push)).encode()).hexdigest()
         with store.lock(f"branch-{lane[:16]}"):
@@ -144,6 +149,33 @@ def begin(
     for warning in source.warnings:
         live.append(Warned(warning))
     return live
+
+
+def begin_once(
+    request: Request,
+    key: str,
+    store: Store,
+    observers: tuple[Observer, ...] = (),
+    progress: Progress = print,
+) -> RunFolder:
+    """The run with this key; begun now where there is none, so that a step that is started again
+    goes on with what it began. Errors as `begin`."""
+    digest = hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()
+    with store.lock(f"key-{digest[:16]}"):
+        found = store.by_key(key)
+        if found is not None:
+            return found
+        folder = begin(request, store, observers, progress).folder
+        store.give_key(folder, key)
+        return folder
+
+
+def _revision(request: Request) -> str | None:
+    if request.revision is not None:
+        return request.revision
+    if request.is_pushed:
+        return "HEAD"
+    return f"refs/heads/{request.branch}" if request.branch else None
 
 
 def _supersede(store: Store, live: LiveRun) -> None:
@@ -285,6 +317,8 @@ class Drive:
             nonlocal lines
             lines += 1
             self._heed_stop("stopped while the image was built")
+            with self._live.folder.build_log.open("a", encoding="utf-8") as log:
+                log.write(f"{line}\n")
             self._say(line)
 
         image = self._workshop.build_image(plan, on_line)

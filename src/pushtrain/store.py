@@ -44,6 +44,11 @@ class RunFolder:
         return self.path / "source"
 
     @property
+    def build_log(self) -> Path:
+        """What was said while the image was built."""
+        return self.path / "build.log"
+
+    @property
     def trials(self) -> Path:
         """One folder per trial: `log.txt` and `out/`."""
         return self.path / "trials"
@@ -155,11 +160,14 @@ class Store:
         return tuple(found)
 
     def open(self, prefix: str) -> RunFolder:
-        """The run whose id begins with `prefix`; "last" is the newest.
+        """The run whose id begins with `prefix`, or whose key it is; "last" is the newest.
 
         Raises:
             UsageError: there is none, or more than one.
         """
+        keyed = self.by_key(prefix)
+        if keyed is not None:
+            return keyed
         folders = self.folders()
         if prefix == "last" and folders:
             return folders[0]
@@ -174,6 +182,26 @@ class Store:
             hint="`pushtrain runs` lists what there is",
             run=prefix,
         )
+
+    def by_key(self, key: str) -> RunFolder | None:
+        """The run that was given a key, where there is one."""
+        try:
+            run = self._key_file(key).read_text("utf-8").strip()
+        except FileNotFoundError:
+            return None
+        folder = RunFolder(run, self.home / "runs" / run)
+        return folder if folder.journal.exists() else None
+
+    def give_key(self, folder: RunFolder, key: str) -> None:
+        """Lets a run be found by a key; the caller holds the key's lock."""
+        file = self._key_file(key)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        partial = file.with_suffix(".partial")
+        partial.write_text(folder.id, "utf-8")
+        partial.replace(file)
+
+    def _key_file(self, key: str) -> Path:
+        return self.home / "keys" / hashlib.sha256(os.fsencode(key)).hexdigest()[:32]
 
     @contextmanager
     def lock(self, name: str) -> Iterator[None]:

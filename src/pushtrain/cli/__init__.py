@@ -30,6 +30,7 @@ COMMANDS = {
     "patch": "Print the winning change as a patch.",
     "stop": "Stop a run cleanly.",
     "resume": "Go on with a run whose driver died.",
+    "monitor": "Finish what anyone left: dead drivers, containers, messages.",
     "reproduce": "Retrain a run from its manifest and compare.",
     "init": "Write the Jenkinsfile that a repository carries itself.",
     "jenkins": "Let a Jenkins server train what is pushed.",

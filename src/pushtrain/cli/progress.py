@@ -19,6 +19,7 @@ from pushtrain.cli.render import duration, emit, fixed
 from pushtrain.entities import Epoch, RunState, TrialResult, Verdict
 from pushtrain.events import (
     EVENT,
+    DriverLost,
     Entry,
     EpochEnded,
     ImageReady,
@@ -196,6 +197,8 @@ def told(entry: Entry, record: RunRecord) -> str | None:  # noqa: PLR0911, PLR09
             return f"trial {trial} epoch {epoch.number}{of} {_epoch_value(record, epoch)}"
         case TrialEnded(result=result):
             return f"trial {result.number} {outcome(result)}"
+        case DriverLost(times=times):
+            return f"the driver died; a new one goes on (number {times})"
         case StopRequested(reason=reason):
             return f"stop: {reason}"
         case Warned(message=message):

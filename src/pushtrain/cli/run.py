@@ -5,13 +5,13 @@ from __future__ import annotations
 import click
 
 from pushtrain.assembly import Assembly
-from pushtrain.cli.progress import progress_for, verdict_line
+from pushtrain.cli.following import follow
+from pushtrain.cli.progress import Progress, progress_for, verdict_line
 from pushtrain.cli.render import emit, json_option, verdict_json
 from pushtrain.entities import Direction, Verdict, Wishes
-from pushtrain.errors import UsageError
-from pushtrain.run import Drive, Request, begin
+from pushtrain.run import Drive, Request, begin, begin_once
 from pushtrain.settings import parse_duration
-from pushtrain.store import RunFolder
+from pushtrain.store import LiveRun, RunFolder, Store
 
 
 class _Duration(click.ParamType[float]):
@@ -47,6 +47,9 @@ DURATION = _Duration()
 @click.option("--confirm", type=click.IntRange(0, 20), help="Retrain the winner with K seeds.")
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True)
 @click.option("--network", is_flag=True, help="Let this run's containers use the network.")
+@click.option("--pushed", is_flag=True, help="REPO is a build server's clone of a push: its HEAD.")
+@click.option("--key", help="Go on with the run of this key, where there is one.")
+@click.option("--exit-zero", is_flag=True, help="Exit with 0 once there is a verdict, any verdict.")
 @click.option("--commit", is_flag=True, help="Commit the winning patch to a branch of REPO.")
 @json_option
 def command(
@@ -63,6 +66,9 @@ def command(
     confirm: int | None,
     seed: int,
     network: bool,
+    pushed: bool,
+    key: str | None,
+    exit_zero: bool,
     commit: bool,
     as_json: bool,
 ) -> None:
@@ -92,24 +98,34 @@ def command(
         commit=commit,
     )
     assembly = Assembly.from_environment()
+    request = Request(repository, rev, branch, pushed, wishes)
     with progress_for(as_json=as_json) as progress:
-        live = begin(
-            Request(repository, rev, branch, wishes),
-            assembly.store,
-            (progress.on_entry,),
-            progress.on_line,
-        )
-        with live.folder.driving() as is_free:
-            if not is_free:
-                raise UsageError(
-                    f"run {live.id} is being worked on by another process",
-                    hint=f"`pushtrain show {live.id} --follow` shows it",
-                )
-            verdict = Drive(live, assembly, progress.on_line).to_verdict()
-    conclude(verdict, live.folder, as_json=as_json)
+        folder = _begun(request, key, assembly.store, progress)
+        verdict = drive(folder, assembly, progress)
+    conclude(verdict, folder, as_json=as_json, exit_zero=exit_zero)
 
 
-def conclude(verdict: Verdict, folder: RunFolder, *, as_json: bool) -> None:
+def _begun(request: Request, key: str | None, store: Store, progress: Progress) -> RunFolder:
+    if key is None:
+        return begin(request, store, (progress.on_entry,), progress.on_line).folder
+    return begin_once(request, key, store, (progress.on_entry,), progress.on_line)
+
+
+def drive(folder: RunFolder, assembly: Assembly, progress: Progress) -> Verdict:
+    """Drives a run to its verdict; while another process does, it is followed."""
+    while True:
+        with folder.driving() as is_free:
+            if is_free:
+                live = LiveRun(folder, (progress.on_entry,))
+                return Drive(live, assembly, progress.on_line).to_verdict()
+        verdict = follow(folder, progress)
+        if verdict is not None:
+            return verdict
+
+
+def conclude(
+    verdict: Verdict, folder: RunFolder, *, as_json: bool, exit_zero: bool = False
+) -> None:
     """Prints a verdict with the way on, and exits with its code."""
     if as_json:
         emit(verdict_json(verdict, folder.path))
@@ -122,4 +138,4 @@ def conclude(verdict: Verdict, folder: RunFolder, *, as_json: bool) -> None:
             click.echo(f"patch   pushtrain patch {verdict.run} | git apply")
         if folder.model.is_dir():
             click.echo(f"model   {folder.model}")
-    raise click.exceptions.Exit(verdict.exit_code)
+    raise click.exceptions.Exit(0 if exit_zero else verdict.exit_code)

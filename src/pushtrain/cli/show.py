@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import asdict
 
 import click
 
+from pushtrain.cli.following import follow
 from pushtrain.cli.progress import changes, outcome, progress_for, verdict_line
 from pushtrain.cli.render import ago, duration, emit, fixed, json_option, table, verdict_json
 from pushtrain.cli.runs import state
+from pushtrain.errors import PushtrainError
 from pushtrain.record import RunRecord
 from pushtrain.settings import home
-from pushtrain.store import LiveRun, RunFolder, Store
-
-_LOOK = 0.5
-"""Seconds between two looks at the journal of a run that is followed."""
+from pushtrain.store import RunFolder, Store
 
 
 @click.command()
@@ -40,13 +38,13 @@ def command(run: str, follow: bool, as_json: bool) -> None:
 
 def _follow(folder: RunFolder, *, as_json: bool) -> None:
     with progress_for(as_json=as_json) as progress:
-        live = LiveRun(folder, (progress.on_entry,), replay=True)
-        while live.record.verdict is None and folder.is_driven:
-            time.sleep(_LOOK)
-            live.refresh()
-    verdict = live.refresh().verdict
+        verdict = follow(folder, progress)
     if verdict is None:
-        raise click.ClickException(f"run {folder.id} was abandoned: no process works on it")
+        raise PushtrainError(
+            f"run {folder.id} was abandoned: no process works on it",
+            hint=f"`pushtrain resume {folder.id}` goes on with it",
+            run=folder.id,
+        )
     if as_json:
         emit(verdict_json(verdict, folder.path))
     else:

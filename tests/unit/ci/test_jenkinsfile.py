@@ -211,15 +211,7 @@ def test_the_exit_code_of_a_run_becomes_the_result_of_the_build(
 
 
 @pytest.mark.parametrize("line", _shell_lines())
-def test_pushtrain_takes_every_command_line(
-    line: str, agent: Path, request: pytest.FixtureRequest
-) -> None:
-    if any(option in line for option in ("--key", "--to ", "monitor")):
-        request.applymarker(
-            pytest.mark.xfail(
-                strict=True, reason="run --pushed --key --exit-zero, report --to, monitor: to come"
-            )
-        )
+def test_pushtrain_takes_every_command_line(line: str, agent: Path) -> None:
     _, (arguments,) = _run(agent, line, **WISHES)
     assert _unknown(arguments) == ""
 

@@ -18,7 +18,7 @@ from rich.console import Console
 from fakes.trainer import FakeTrainer
 from fakes.workshop import FakeWorkshop
 from pushtrain import cli
-from pushtrain.cli import logs, show, stop
+from pushtrain.cli import following, logs, stop
 from pushtrain.cli.progress import LiveView, PlainLines, told
 from pushtrain.cli.render import duration, fixed, plain, size
 from pushtrain.entities import Epoch, ImagePlan, RunState, Wishes
@@ -48,7 +48,7 @@ PATIENT = 20.0
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (logs, show, stop):
+    for module in (logs, following, stop):
         monkeypatch.setattr(module, "_LOOK", 0.005)
 
 
@@ -337,7 +337,7 @@ def test_following_waits_for_the_verdict(
 ) -> None:
     folder = stored(workshop, state=RunState.TRAINING)
     has_looked = threading.Event()
-    monkeypatch.setattr(show.time, "sleep", lambda seconds: has_looked.set())
+    monkeypatch.setattr(following.time, "sleep", lambda seconds: has_looked.set())
 
     def work(live: LiveRun) -> None:
         assert has_looked.wait(PATIENT)
@@ -690,5 +690,5 @@ def test_json_holds_no_constants_that_json_does_not_know() -> None:
 def test_the_lists_of_commands_and_modules_agree() -> None:
     here = Path(cli.__file__).parent
     modules = {path.stem for path in here.iterdir() if path.suffix in (".py", "")}
-    modules -= {"__init__", "__pycache__", "render", "progress"}
+    modules -= {"__init__", "__pycache__", "following", "render", "progress"}
     assert modules == set(cli.COMMANDS)
