@@ -89,6 +89,7 @@ def test_what_was_learnt_is_tried_first_and_a_manifest_reproduces(cli: Cli, tmp_
     comparison = cli.lines("reproduce", first["run"])[-1]
     assert comparison["reproduced"] is True
     assert comparison["value"] == first["value"]
+    assert comparison["same_files"] == {"out/model/model.keras": True}
 
 
 def test_a_budget_that_is_spent_still_leaves_its_best(cli: Cli, tmp_path: Path) -> None:

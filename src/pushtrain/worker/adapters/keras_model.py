@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
+import re
+import shutil
 import warnings
+import zipfile
+from pathlib import Path
 from typing import Any
 
 from pushtrain.worker.session import Session
 
 _MOST_LAYERS = 200
+_SHARED = re.compile(r'("shared_object_id": )(\d+)')
 
 
 def described(model: Any, calls: dict[str, Any]) -> dict[str, Any]:
@@ -55,6 +61,7 @@ def save(model: Any, session: Session) -> bool:
         warnings.simplefilter("ignore")
         try:
             model.save(str(directory / "model.keras"))
+            _forget_the_moment(directory / "model.keras")
             session.model("model/model.keras", "keras")
             return True
         except Exception as error:
@@ -64,6 +71,39 @@ def save(model: Any, session: Session) -> bool:
     session.note(f"only the model's weights are saved, since saving all of it failed: {reason}")
     session.model("model/model.weights.h5", "keras-weights")
     return True
+
+
+def _forget_the_moment(path: Path) -> None:
+    """Takes out of a .keras file what is of the moment: the same training gives the same bytes.
+
+    That is the time, in metadata.json ("date_saved") and in the archive's entries, and addresses
+    in memory, which config.json uses to say which objects are one ("shared_object_id").
+    """
+    timeless = path.with_suffix(".timeless")
+    with zipfile.ZipFile(path) as saved, zipfile.ZipFile(timeless, "w") as made:
+        for entry in saved.infolist():
+            member = zipfile.ZipInfo(entry.filename)
+            member.external_attr = 0o644 << 16
+            if entry.filename == "metadata.json":
+                metadata = json.loads(saved.read(entry))
+                made.writestr(member, json.dumps({**metadata, "date_saved": "1980-01-01@00:00:00"}))
+            elif entry.filename == "config.json":
+                made.writestr(member, _renumbered(saved.read(entry).decode()))
+            else:
+                with (
+                    saved.open(entry) as source,
+                    made.open(member, "w", force_zip64=True) as target,
+                ):
+                    shutil.copyfileobj(source, target, 1024 * 1024)
+    timeless.replace(path)
+
+
+def _renumbered(config: str) -> str:
+    """A model's configuration with its shared objects numbered in their order."""
+    numbers: dict[str, int] = {}
+    return _SHARED.sub(
+        lambda found: f"{found[1]}{numbers.setdefault(found[2], len(numbers) + 1)}", config
+    )
 
 
 def _layer(layer: Any) -> dict[str, Any]:
