@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import threading
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 
 from pushtrain import permissions
+from pushtrain.ci.access import find_access
+from pushtrain.ci.delivery import Deliverer
+from pushtrain.ci.real_jenkins import RealJenkins
+from pushtrain.ci.spool import Spool
 from pushtrain.engine.connection import Connection
 from pushtrain.engine.docker_engine import DockerEngine
 from pushtrain.engine.docker_images import DockerImageStore
 from pushtrain.entities import Detection, Image, ImagePlan, Push, Wishes
+from pushtrain.errors import PushtrainError
 from pushtrain.images import Catalog, ImageBuilder, Machine, Planner
 from pushtrain.interfaces import Engine, ImageStore, Searcher, Trainer
 from pushtrain.notify import deliver_all_waiting
@@ -29,6 +36,8 @@ from pushtrain.source import identity
 from pushtrain.store import LiveRun, Store
 from pushtrain.study import Memory, OptunaSearcher, study_path
 from pushtrain.trial import ContainerTrainer, Job, remove_leftovers
+
+_log = logging.getLogger(__name__)
 
 
 class Assembly:
@@ -155,6 +164,18 @@ class Assembly:
     def deliver_waiting(self) -> None:
         """Delivers what runs before could not; never raises."""
         deliver_all_waiting(self.store, self.operator)
+
+    def deliver_pushes(self) -> None:
+        """Delivers the pushes that wait for a Jenkins server; never raises."""
+        spool = Spool(self.store.home / "jenkins" / "spool")
+        try:
+            if spool.waiting():
+                access = find_access(os.environ, self.store.home)
+                for delivery in Deliverer(RealJenkins(access), access, spool).flush():
+                    if delivery.error is not None:
+                        _log.warning("a push of %s waits: %s", delivery.push.job, delivery.error)
+        except (PushtrainError, OSError) as error:
+            _log.warning("pushes wait: %s", error)
 
     def _importances(self, record: RunRecord) -> Mapping[str, float]:
         return self.searcher(record).importances() if record.plan is not None else {}

@@ -14,6 +14,7 @@ from pathlib import Path
 from pushtrain.cleaning import stored_runs
 from pushtrain.errors import PushtrainError
 from pushtrain.interfaces import LABEL_RUN, Engine, EngineFacts, ImageStore
+from pushtrain.notify import notifiers
 from pushtrain.settings import GIB, OperatorSettings
 from pushtrain.store import Store
 
@@ -148,8 +149,15 @@ class Doctor:
 
     def _mail(self) -> Finding:
         mail = self._operator.mail
+        try:
+            chats = [n.name for n in notifiers(self._operator) if not n.name.startswith("mail ")]
+        except PushtrainError as error:
+            return _warning("mail", error.message, error.hint)
         if mail.host and mail.to:
-            return _ok("mail", f"{', '.join(mail.to)} by {mail.host} ({mail.security})")
+            by = f"{', '.join(mail.to)} by {mail.host} ({mail.security})"
+            return _ok("mail", ", ".join((by, *chats)))
+        if chats:
+            return _ok("mail", f"none, but {', '.join(chats)}")
         missing = "host" if not mail.host else "to"
         remedy = (
             f"set {missing} under [mail] in {self._store.home / 'config.toml'}, then try it with "

@@ -223,3 +223,12 @@ def test_what_is_worked_on_or_belongs_to_others_is_no_leftover(machine: Machine)
     )
     with busy.driving():
         assert machine.findings()["leftovers"].health is Health.OK
+
+
+def test_chats_count_too(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PUSHTRAIN_APPRISE_URLS", "json://127.0.0.1:9/secret")
+    machine.operator = OperatorSettings()
+    finding = machine.findings()["mail"]
+    assert finding.health is Health.OK
+    assert "json 1" in finding.message
+    assert "secret" not in finding.message

@@ -23,7 +23,12 @@ def command(once: bool, interval: float, as_json: bool) -> None:
     It may be killed at any time, and any number of them may run.
     """
     assembly = Assembly.from_environment()
-    monitor = Monitor(assembly.store, assembly.engine, assembly.publish, assembly.deliver_waiting)
+
+    def deliver() -> None:
+        assembly.deliver_waiting()
+        assembly.deliver_pushes()
+
+    monitor = Monitor(assembly.store, assembly.engine, assembly.publish, deliver)
 
     def tell(action: Action, error: str) -> None:
         if as_json:
