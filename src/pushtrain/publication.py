@@ -14,6 +14,7 @@ from pushtrain.knobs import SourceRewriter, patch
 from pushtrain.manifest import write_manifest
 from pushtrain.notify import tell
 from pushtrain.record import RunRecord
+from pushtrain.report import write_junit, write_report
 from pushtrain.settings import OperatorSettings
 from pushtrain.source import commit_patch
 from pushtrain.store import LiveRun, RunFolder, Store
@@ -62,8 +63,6 @@ class Publication:
 
     def write_report(self, folder: RunFolder, record: RunRecord) -> Path:
         """The report of a run as it stands now, finished or not; gives the page's path."""
-        from pushtrain.report import write_report  # noqa: PLC0415  plots take a second to import
-
         return write_report(
             record,
             folder.path,
@@ -129,8 +128,6 @@ class Publication:
             self.commit(live)
 
     def _write_junit(self, live: LiveRun) -> None:
-        from pushtrain.report import write_junit  # noqa: PLC0415
-
         write_junit(live.record, live.folder.path)
 
     def _write_report(self, live: LiveRun) -> None:

@@ -2,46 +2,31 @@
 
 from __future__ import annotations
 
-import email
-import email.policy
 import json
 import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from email.message import EmailMessage
 from pathlib import Path
 
 import pytest
-from aiosmtpd.controller import Controller
 
 from e2e.conftest import PUSHTRAIN, ROOT, Cli
+from support.mailservers import Inbox, mail_server
 
 pytestmark = [pytest.mark.engine, pytest.mark.e2e, pytest.mark.timeout(1500)]
 
 
-class _Box:
-    """Keeps what a real SMTP server was given."""
-
-    def __init__(self) -> None:
-        self.messages: list[bytes] = []
-
-    async def handle_DATA(self, server: object, session: object, envelope: object) -> str:
-        self.messages.append(envelope.content)  # type: ignore[attr-defined]
-        return "250 taken"
-
-
 @pytest.fixture
-def box(cli: Cli) -> Iterator[_Box]:
-    handler = _Box()
-    server = Controller(handler, hostname="127.0.0.1", port=0)
-    server.start()
-    port = server.server.sockets[0].getsockname()[1]
-    (cli.home / "config.toml").write_text(
-        f'[mail]\nhost = "127.0.0.1"\nport = {port}\nsecurity = "none"\nto = ["team@localhost"]\n'
-    )
-    yield handler
-    server.stop()
+def inbox(cli: Cli) -> Iterator[Inbox]:
+    """Where the operator's settings send verdicts: a real SMTP server."""
+    made = Inbox()
+    with mail_server(made) as port:
+        (cli.home / "config.toml").write_text(
+            f'[mail]\nhost = "127.0.0.1"\nport = {port}\nsecurity = "none"\n'
+            'to = ["team@localhost"]\n'
+        )
+        yield made
 
 
 def _until(condition: Callable[[], bool], seconds: float = 900) -> None:
@@ -87,7 +72,7 @@ def _is_over(cli: Cli) -> bool:
     )
 
 
-def test_a_push_is_trained_and_mailed_once(cli: Cli, box: _Box, tmp_path: Path) -> None:
+def test_a_push_is_trained_and_mailed_once(cli: Cli, inbox: Inbox, tmp_path: Path) -> None:
     clone = _Clone(tmp_path, cli)
     for file in (ROOT / "model/wine-mlp").iterdir():
         shutil.copy(file, clone.path)
@@ -95,15 +80,14 @@ def test_a_push_is_trained_and_mailed_once(cli: Cli, box: _Box, tmp_path: Path) 
     assert "a run of main begins" in said
     _until(lambda: bool(list(cli.home.glob("runs/*/journal"))))
     assert cli.lines("show", "last", "--follow")[-1]["met"] is True
-    assert len(box.messages) == 1
-    mail = _parsed(box.messages[0])
+    (mail,) = inbox.mails()
     assert mail["To"] == "team@localhost"
     assert "met" in mail["Subject"].lower() and "team" in mail["Subject"]
     pictures = [part for part in mail.walk() if part.get_content_maintype() == "image"]
     assert pictures and all(part["Content-ID"] for part in pictures)
 
 
-def test_a_newer_push_supersedes_the_older_one(cli: Cli, box: _Box, tmp_path: Path) -> None:
+def test_a_newer_push_supersedes_the_older_one(cli: Cli, inbox: Inbox, tmp_path: Path) -> None:
     clone = _Clone(tmp_path, cli)
     for file in (ROOT / "model/wine-mlp").iterdir():
         shutil.copy(file, clone.path)
@@ -116,9 +100,3 @@ def test_a_newer_push_supersedes_the_older_one(cli: Cli, box: _Box, tmp_path: Pa
     _until(lambda: len(json.loads(cli("runs", "--json"))) == 2 and _is_over(cli))
     newer, older = json.loads(cli("runs", "--json"))
     assert (newer["state"], older["state"]) == ("met", "superseded")
-
-
-def _parsed(content: bytes) -> EmailMessage:
-    message = email.message_from_bytes(content, policy=email.policy.default)
-    assert isinstance(message, EmailMessage)
-    return message
