@@ -10,10 +10,6 @@ from functools import cached_property
 from pathlib import Path
 
 from pushtrain import permissions
-from pushtrain.ci.access import find_access
-from pushtrain.ci.delivery import Deliverer
-from pushtrain.ci.real_jenkins import RealJenkins
-from pushtrain.ci.spool import Spool
 from pushtrain.engine.connection import Connection
 from pushtrain.engine.docker_engine import DockerEngine
 from pushtrain.engine.docker_images import DockerImageStore
@@ -167,6 +163,12 @@ class Assembly:
 
     def deliver_pushes(self) -> None:
         """Delivers the pushes that wait for a Jenkins server; never raises."""
+        # Imported here: a run needs no Jenkins client.
+        from pushtrain.ci.access import find_access  # noqa: PLC0415
+        from pushtrain.ci.delivery import Deliverer  # noqa: PLC0415
+        from pushtrain.ci.real_jenkins import RealJenkins  # noqa: PLC0415
+        from pushtrain.ci.spool import Spool  # noqa: PLC0415
+
         spool = Spool(self.store.home / "jenkins" / "spool")
         try:
             if spool.waiting():

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from importlib import import_module
+
 import click
 
 from pushtrain.assembly import Assembly
@@ -117,10 +120,16 @@ def drive(folder: RunFolder, assembly: Assembly, progress: Progress) -> Verdict:
         with folder.driving() as is_free:
             if is_free:
                 live = LiveRun(folder, (progress.on_entry,))
+                _import_ahead()
                 return Drive(live, assembly, progress.on_line).to_verdict()
         verdict = follow(folder, progress)
         if verdict is not None:
             return verdict
+
+
+def _import_ahead() -> None:
+    """What draws the report takes a second or two to import; a worker's start takes longer."""
+    threading.Thread(target=import_module, args=("pushtrain.report.page",), daemon=True).start()
 
 
 def conclude(
