@@ -244,21 +244,25 @@ def load_operator(directory: Path) -> OperatorSettings:
 def _read(path: Path, model: type[BaseModel]) -> dict[str, Any]:
     try:
         if path.stat().st_size > MIB:
-            raise SettingsError(f"{path} is larger than 1 MiB", hint="is it a settings file?")
+            raise SettingsError(f"{path.name} is larger than 1 MiB", hint="is it a settings file?")
         text = path.read_bytes().decode("utf-8")
     except FileNotFoundError:
         return {}
     except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path} cannot be read: {error}", hint="make it UTF-8 text") from None
+        raise SettingsError(
+            f"{path.name} cannot be read: {error}", hint="make it UTF-8 text"
+        ) from None
     try:
         raw = tomllib.loads(text)
         model.model_validate(raw)
     except ValidationError as error:
-        raise _invalid(str(path), error) from None
+        raise _invalid(path.name, error) from None
     except RecursionError:
         raise SettingsError(f"{path} is nested too deeply", hint="is it a settings file?") from None
     except ValueError as error:  # TOMLDecodeError, and numbers that Python refuses to read
-        raise SettingsError(f"{path} is not valid TOML: {error}", hint="mend that line") from None
+        raise SettingsError(
+            f"{path.name} is not valid TOML: {error}", hint="mend that line"
+        ) from None
     return raw
 
 
@@ -269,6 +273,6 @@ def _invalid(where: str, error: ValidationError) -> SettingsError:
     ]
     return SettingsError(
         f"{where}: {'; '.join(problems)}",
-        hint="docs/ lists every setting",
+        hint="docs/08-settings.md lists every setting",
         problems=problems,
     )
