@@ -11,8 +11,6 @@ from typing import BinaryIO, Protocol
 
 from pushtrain.entities import (
     Epoch,
-    Image,
-    ImagePlan,
     KnobValue,
     KnobValues,
     TrialResult,
@@ -225,13 +223,6 @@ class ImageStore(Protocol):
 
     def remove(self, reference: str) -> None:
         """Removes a tag or image; no error if it is gone, ImageError if it is in use."""
-
-
-class Images(Protocol):
-    """From a plan to an image that exists."""
-
-    def ensure(self, plan: ImagePlan, on_line: Callable[[str], None]) -> Image:
-        """The image of a plan, built if it is not there; raises ImageError, EngineUnreachable."""
 
 
 # --- training ----------------------------------------------------------------------------------

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import tempfile
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,6 +32,7 @@ from pushtrain.errors import UsageError
 from pushtrain.record import RunRecord
 from pushtrain.settings import MIB, RepositorySettings, load_repository
 from pushtrain.telling.summary import winner
+from pushtrain.whole_file import write_whole
 
 NAME = "manifest.json"
 SCHEMA = 1
@@ -181,15 +181,7 @@ def write_manifest(record: RunRecord, folder: Path, changed: Mapping[str, bytes]
     manifest = _manifest(record, load_repository(folder / "source"), changed)
     raw = json.dumps(manifest.model_dump(mode="json"), ensure_ascii=False, indent=2, sort_keys=True)
     path = folder / NAME
-    with tempfile.NamedTemporaryFile(dir=folder, prefix=f".{NAME}-", delete=False) as file:
-        file.write(raw.encode() + b"\n")
-    partial = Path(file.name)
-    try:
-        partial.chmod(0o644)
-        partial.replace(path)
-    except OSError:
-        partial.unlink()
-        raise
+    write_whole(path, raw.encode() + b"\n")
     return path
 
 
@@ -282,7 +274,7 @@ def _manifest(
             metric=objective.metric, target=objective.target, direction=objective.direction
         ),
         knobs=_knobs(record, best),
-        changed={path: _sha256(content) for path, content in changed.items()},
+        changed={path: sha256(content) for path, content in changed.items()},
         trial=_trial(record, best),
         versions=dict(best.versions),
         artifacts=tuple(_artifact(a) for a in sorted(best.artifacts, key=lambda a: a.path)),
@@ -328,5 +320,6 @@ def _artifact(artifact: Artifact) -> ArtifactPart:
     return ArtifactPart(path=artifact.path, size=artifact.size, sha256=artifact.sha256)
 
 
-def _sha256(content: bytes) -> str:
+def sha256(content: bytes) -> str:
+    """`sha256:<hex>` of a whole file, as manifests have it."""
     return f"sha256:{hashlib.sha256(content).hexdigest()}"

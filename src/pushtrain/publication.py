@@ -19,6 +19,7 @@ from pushtrain.settings import OperatorSettings
 from pushtrain.source import commit_patch
 from pushtrain.store import LiveRun, RunFolder, Store
 from pushtrain.telling.summary import winner
+from pushtrain.whole_file import write_whole
 
 _log = logging.getLogger(__name__)
 
@@ -113,10 +114,7 @@ class Publication:
                 shutil.rmtree(_out(live.folder, result) / "files", ignore_errors=True)
 
     def _write_patch(self, live: LiveRun) -> None:
-        content = _winning_patch(live.folder, live.record)
-        partial = live.folder.patch.with_suffix(".partial")
-        partial.write_bytes(content)
-        partial.rename(live.folder.patch)
+        write_whole(live.folder.patch, _winning_patch(live.folder, live.record))
 
     def _write_manifest(self, live: LiveRun) -> None:
         best = winner(live.record)

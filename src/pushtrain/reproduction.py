@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
@@ -38,7 +37,7 @@ from pushtrain.events import (
 )
 from pushtrain.interfaces import TrialWatcher
 from pushtrain.knobs import SourceRewriter, find_knobs
-from pushtrain.manifest import Manifest
+from pushtrain.manifest import Manifest, sha256
 from pushtrain.notify import tell_nobody
 from pushtrain.run import Grant, Progress, Workshop
 from pushtrain.settings import load_repository
@@ -159,7 +158,7 @@ class _Again:
         manifest = self._manifest
         values = {name: knob.value for name, knob in manifest.knobs.items()}
         changed = SourceRewriter(root, knobs)(values) if manifest.changed else {}
-        hashes = {path: _sha256(content) for path, content in changed.items()}
+        hashes = {path: sha256(content) for path, content in changed.items()}
         _same("the rewritten source", dict(manifest.changed), hashes)
         return TrialSpec(manifest.trial.number, values, manifest.trial.seed, changed)
 
@@ -243,7 +242,3 @@ def _same(what: str, then: object, now: object) -> None:
             f"{what} is not what it was: the manifest says {then}, now it is {now}",
             hint="a manifest can be reproduced only from the same commit, data and pushtrain",
         )
-
-
-def _sha256(content: bytes) -> str:
-    return f"sha256:{hashlib.sha256(content).hexdigest()}"

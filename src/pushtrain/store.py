@@ -19,6 +19,7 @@ from pushtrain.errors import JournalError, UsageError
 from pushtrain.events import Entry, Event
 from pushtrain.journal import Journal
 from pushtrain.record import RunRecord, fold
+from pushtrain.whole_file import write_whole
 
 _log = logging.getLogger(__name__)
 
@@ -196,9 +197,7 @@ class Store:
         """Lets a run be found by a key; the caller holds the key's lock."""
         file = self._key_file(key)
         file.parent.mkdir(parents=True, exist_ok=True)
-        partial = file.with_suffix(".partial")
-        partial.write_text(folder.id, "utf-8")
-        partial.replace(file)
+        write_whole(file, folder.id.encode())
 
     def _key_file(self, key: str) -> Path:
         return self.home / "keys" / hashlib.sha256(os.fsencode(key)).hexdigest()[:32]

@@ -11,7 +11,9 @@ import logging
 import os
 import signal
 import sys
+from collections.abc import Mapping
 from types import FrameType
+from typing import Any
 
 import click
 
@@ -40,25 +42,43 @@ COMMANDS = {
 }
 
 
-class _LazyGroup(click.Group):
-    """Imports a command's module only when that command is called or its help is shown."""
+class LazyGroup(click.Group):
+    """Imports a command's module only when that command is called or its help is shown.
+
+    Args:
+        package: where the modules are: each holds a click command named `command`.
+        summaries: each command's name, which is its module's, and what it does.
+    """
+
+    def __init__(self, package: str, summaries: Mapping[str, str], **options: Any) -> None:
+        super().__init__(**options)
+        self._package = package
+        self._summaries = summaries
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
+        """The names, in the order of the summaries."""
+        return list(self._summaries)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
+        """The command, imported now; None where there is none."""
+        if cmd_name not in self._summaries:
             return None
-        module = importlib.import_module(f"pushtrain.cli.{cmd_name}")
+        module = importlib.import_module(f"{self._package}.{cmd_name}")
         command: click.Command = module.command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Writes the summaries, without importing anything."""
         with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
+            formatter.write_dl(list(self._summaries.items()))
 
 
-@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=LazyGroup,
+    package="pushtrain.cli",
+    summaries=COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(__version__, prog_name="pushtrain")
 @click.option("-v", "--verbose", count=True, help="Log more (-v info, -vv debug), to stderr.")
 def _group(verbose: int) -> None:

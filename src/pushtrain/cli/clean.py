@@ -9,10 +9,11 @@ import click
 
 from pushtrain.assembly import Assembly
 from pushtrain.cleaning import DAY, Cleaning, execute, plan, stored_images, stored_runs
-from pushtrain.cli.render import ago, emit, json_option, size
+from pushtrain.cli.render import ago, emit, json_option
 from pushtrain.entities import ImagePlan
 from pushtrain.errors import PushtrainError
 from pushtrain.interfaces import LABEL_RUN
+from pushtrain.telling.text import size
 
 
 @click.command()

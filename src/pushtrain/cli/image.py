@@ -8,10 +8,11 @@ from pathlib import Path
 import click
 
 from pushtrain.assembly import Assembly
-from pushtrain.cli.render import emit, json_option, size
+from pushtrain.cli.render import emit, json_option
 from pushtrain.detect import detect
 from pushtrain.entities import Image, ImagePlan
 from pushtrain.settings import load_repository
+from pushtrain.telling.text import size
 
 
 @click.command()

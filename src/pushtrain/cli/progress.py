@@ -15,7 +15,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from pushtrain.cli.render import duration, emit, fixed
+from pushtrain.cli.render import emit, fixed
 from pushtrain.entities import Epoch, RunState, TrialResult, Verdict
 from pushtrain.events import (
     EVENT,
@@ -37,6 +37,7 @@ from pushtrain.events import (
 )
 from pushtrain.objective import epoch_value
 from pushtrain.record import RunRecord
+from pushtrain.telling.text import duration
 
 
 class Progress(AbstractContextManager["Progress"], Protocol):

@@ -18,6 +18,7 @@ from rich.text import Text
 
 from pushtrain.entities import Verdict
 from pushtrain.errors import PushtrainError
+from pushtrain.telling.text import duration
 
 _log = logging.getLogger(__name__)
 
@@ -94,16 +95,6 @@ def ago(moment: float) -> str:
     return f"{duration(max(time.time() - moment, 0))} ago"
 
 
-def size(number: int) -> str:
-    """Bytes for people: 1.5 GiB."""
-    value = float(number)
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if value < 1024:
-            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
-        value /= 1024
-    return f"{value:.1f} TiB"
-
-
 def fixed(value: float) -> str:
     """A metric's value for people: 0.9712, 12.35, 1.2e-05, nan."""
     return f"{value:.4f}" if 0.001 <= abs(value) < 10 or value == 0 else f"{value:.4g}"
@@ -132,15 +123,3 @@ def verdict_json(verdict: Verdict, folder: Path) -> dict[str, object]:
         "error": verdict.error or None,
         "folder": folder,
     }
-
-
-def duration(seconds: float) -> str:
-    """Seconds for people: 0.4 s, 42 s, 3 min 05 s, 2 h 10 min."""
-    if seconds < 10:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"

@@ -30,7 +30,7 @@ _REMINDER = 10.0
 
 
 class ImageBuilder:
-    """From a plan to an image that exists; see `pushtrain.interfaces.Images`.
+    """From a plan to an image that exists.
 
     Whoever needs a layer that another process is building waits for it and builds nothing.
 

@@ -10,7 +10,6 @@ the same Message-ID, by which readers and servers know it.
 from __future__ import annotations
 
 import fcntl
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -23,6 +22,7 @@ from pushtrain.events import MessageFailed, MessageQueued, MessageSent
 from pushtrain.interfaces import Message
 from pushtrain.journal import Journal
 from pushtrain.store import LiveRun, RunFolder
+from pushtrain.whole_file import write_whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class Outbox:
         if not new:
             return
         if not self._file(message.key).exists():
-            _write(self._file(message.key), _Stored.of(message))
+            write_whole(self._file(message.key), _Stored.of(message), is_durable=True)
         self._marker.touch()
         for channel in new:
             self._live.append(MessageQueued(message.key, channel))
@@ -191,18 +191,3 @@ class _Stored(BaseModel):
             attachments=dict(self.attachments),
             time=self.time,
         )
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Puts a file in place as a whole, on disk when this returns."""
-    partial = path.with_suffix(".partial")
-    with partial.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
-    directory = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)

@@ -9,8 +9,6 @@ history from build to build.
 
 from __future__ import annotations
 
-import os
-import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -20,6 +18,7 @@ from pushtrain.entities import TrialResult, TrialState
 from pushtrain.record import RunRecord
 from pushtrain.telling.summary import Outcome, Summary, summarise
 from pushtrain.telling.text import knob_value, measured, visible
+from pushtrain.whole_file import write_whole
 
 NAME = "junit.xml"
 
@@ -32,13 +31,7 @@ def write_junit(record: RunRecord, folder: Path) -> Path:
     ET.indent(root)
     content = ET.tostring(root, encoding="UTF-8", xml_declaration=True)
     path = folder / NAME
-    with tempfile.NamedTemporaryFile(dir=folder, prefix=f".{NAME}-", delete=False) as file:
-        file.write(content)
-    try:
-        os.replace(file.name, path)  # noqa: PTH105  one name is a string
-    except OSError:
-        Path(file.name).unlink()
-        raise
+    write_whole(path, content, mode=0o600)
     return path
 
 

@@ -20,7 +20,7 @@ from fakes.workshop import FakeWorkshop
 from pushtrain import cli
 from pushtrain.cli import following, logs, stop
 from pushtrain.cli.progress import LiveView, PlainLines, told
-from pushtrain.cli.render import duration, fixed, plain, size
+from pushtrain.cli.render import fixed, plain
 from pushtrain.entities import Epoch, ImagePlan, RunState, Wishes
 from pushtrain.errors import EngineUnreachable, ImageError
 from pushtrain.events import (
@@ -39,6 +39,7 @@ from pushtrain.interfaces import LABEL_RUN, Limits, SandboxSpec
 from pushtrain.record import RunRecord, fold
 from pushtrain.run import Drive, Request, begin
 from pushtrain.store import LiveRun, RunFolder
+from pushtrain.telling.text import duration, size
 from support import records
 from support.repositories import FOREST, RIDGE, Repository
 

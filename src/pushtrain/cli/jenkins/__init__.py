@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
-
 import click
+
+from pushtrain.cli import LazyGroup
 
 COMMANDS = {
     "check": "Say whether a server can train, and what to mend.",
@@ -17,25 +17,12 @@ COMMANDS = {
 }
 
 
-class _LazyGroup(click.Group):
-    """Imports a command's module only when that command is called or its help is shown."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
-            return None
-        module = importlib.import_module(f"pushtrain.cli.jenkins.{cmd_name}")
-        command: click.Command = module.command
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
-
-
-@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=LazyGroup,
+    package="pushtrain.cli.jenkins",
+    summaries=COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 def command() -> None:
     """Let a Jenkins server train what is pushed.
 
