@@ -8,11 +8,11 @@ import ssl
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 
 from pushtrain.cleaning import stored_runs
 from pushtrain.errors import PushtrainError
+from pushtrain.findings import Finding, Health
 from pushtrain.interfaces import LABEL_RUN, Engine, EngineFacts, ImageStore
 from pushtrain.notify import notifiers
 from pushtrain.settings import GIB, OperatorSettings
@@ -26,45 +26,23 @@ _OLDEST_ENGINE = (20, 10)
 _FAST_DRIVERS = ("overlay2", "overlayfs", "btrfs", "zfs", "fuse-overlayfs")
 
 
-class Health(StrEnum):
-    """How bad a finding is."""
-
-    OK = "ok"
-    WARNING = "warning"
-    """Training works, something else may not."""
-    PROBLEM = "problem"
-    """Training will not work."""
-
-
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at.
+class MachineFinding(Finding):
+    """A finding with the exit code of the error behind it."""
 
-    Attributes:
-        subject: what was looked at ("engine", "disk").
-        health: how bad it is.
-        message: what was found.
-        remedy: what to do about it; empty when all is well.
-        exit_code: of the error behind it.
-    """
-
-    subject: str
-    health: Health
-    message: str
-    remedy: str = ""
     exit_code: int = 0
 
 
-def _ok(subject: str, message: str) -> Finding:
-    return Finding(subject, Health.OK, message)
+def _ok(subject: str, message: str) -> MachineFinding:
+    return MachineFinding(subject, Health.OK, message)
 
 
-def _warning(subject: str, message: str, remedy: str) -> Finding:
-    return Finding(subject, Health.WARNING, message, remedy)
+def _warning(subject: str, message: str, remedy: str) -> MachineFinding:
+    return MachineFinding(subject, Health.WARNING, message, remedy)
 
 
-def _problem(subject: str, error: PushtrainError) -> Finding:
-    return Finding(subject, Health.PROBLEM, error.message, error.hint, error.exit_code)
+def _problem(subject: str, error: PushtrainError) -> MachineFinding:
+    return MachineFinding(subject, Health.PROBLEM, error.message, error.hint, error.exit_code)
 
 
 class Doctor:
@@ -92,7 +70,7 @@ class Doctor:
         self._image_store = image_store
         self._base_tag = base_tag
 
-    def findings(self) -> Iterator[Finding]:
+    def findings(self) -> Iterator[MachineFinding]:
         """One finding after another, as they are made."""
         yield self._git()
         yield self._home()
@@ -113,14 +91,14 @@ class Doctor:
         except PushtrainError as error:
             yield _problem("leftovers", error)
 
-    def _git(self) -> Finding:
+    def _git(self) -> MachineFinding:
         found = shutil.which("git")
         if found:
             return _ok("git", found)
         error = PushtrainError("git is not installed", hint="apt-get install git")
         return _problem("git", error)
 
-    def _home(self) -> Finding:
+    def _home(self) -> MachineFinding:
         home = self._store.home
         try:
             home.mkdir(parents=True, exist_ok=True)
@@ -133,7 +111,7 @@ class Doctor:
             return _problem("home", PushtrainError(f"{home} cannot be written", hint=hint))
         return _space("home", str(home), free)
 
-    def _certificates(self) -> Finding:
+    def _certificates(self) -> MachineFinding:
         given = os.environ.get("SSL_CERT_FILE") or os.environ.get("REQUESTS_CA_BUNDLE")
         path = Path(given or ssl.get_default_verify_paths().cafile or "")
         bundle = path if given else _first_file(path, Path("/etc/ssl/certs/ca-certificates.crt"))
@@ -147,7 +125,7 @@ class Doctor:
             return _warning("certificates", f"{bundle} cannot be used: {error}", remedy)
         return _ok("certificates", f"{bundle}, {count} authorities")
 
-    def _mail(self) -> Finding:
+    def _mail(self) -> MachineFinding:
         mail = self._operator.mail
         try:
             chats = [n.name for n in notifiers(self._operator) if not n.name.startswith("mail ")]
@@ -165,7 +143,7 @@ class Doctor:
         )
         return _warning("mail", "verdicts are not mailed to anybody", remedy)
 
-    def _base_image(self) -> Finding:
+    def _base_image(self) -> MachineFinding:
         try:
             tag = self._base_tag()
             found = self._image_store().find(tag)
@@ -176,7 +154,7 @@ class Doctor:
             return _warning("base image", message, "the first run makes it, in about two minutes")
         return _ok("base image", tag)
 
-    def _leftovers(self, engine: Engine) -> Finding:
+    def _leftovers(self, engine: Engine) -> MachineFinding:
         runs = {run.folder.id: run for run in stored_runs(self._store)}
         idle = []
         for container in engine.find({LABEL_RUN: ""}):
@@ -197,7 +175,7 @@ class Doctor:
         return _ok("leftovers", "none")
 
 
-def _engine(facts: EngineFacts) -> Iterator[Finding]:
+def _engine(facts: EngineFacts) -> Iterator[MachineFinding]:
     version = facts.version
     about = f"Docker {version} at {facts.address}, {facts.cpus} CPUs, {facts.memory / GIB:.1f} GiB"
     numbers = [int(part) for part in version.split(".")[:2] if part.isdigit()]
@@ -212,7 +190,7 @@ def _engine(facts: EngineFacts) -> Iterator[Finding]:
         yield _warning("storage", facts.storage_driver, remedy)
 
 
-def _clock(facts: EngineFacts) -> Finding:
+def _clock(facts: EngineFacts) -> MachineFinding:
     skew = abs(facts.time - time.time()) if facts.time else 0.0
     if skew > _MOST_SKEW:
         message = f"the engine's clock differs from ours by {skew:.0f} s"
@@ -220,14 +198,14 @@ def _clock(facts: EngineFacts) -> Finding:
     return _ok("clock", f"the engine's agrees within {skew:.0f} s")
 
 
-def _engine_disk(facts: EngineFacts) -> Finding:
+def _engine_disk(facts: EngineFacts) -> MachineFinding:
     root = Path(facts.root)
     if not facts.address.startswith("unix://") or not root.is_dir():
         return _ok("engine's disk", "on another host, not looked at")
     return _space("engine's disk", facts.root, shutil.disk_usage(root).free)
 
 
-def _space(subject: str, place: str, free: int) -> Finding:
+def _space(subject: str, place: str, free: int) -> MachineFinding:
     message = f"{place}, {free / GIB:.1f} GiB free"
     if free < _LEAST_DISK:
         remedy = "`pushtrain clean` and `docker system prune` make room"

@@ -15,13 +15,14 @@ import requests
 
 from pushtrain.ci.access import find_access
 from pushtrain.ci.apply import carry_out, look, remove_all, wanted
-from pushtrain.ci.checkup import Health, findings
+from pushtrain.ci.checkup import findings
 from pushtrain.ci.definitions import FOLDER, Training, jenkinsfile
 from pushtrain.ci.following import Follower
 from pushtrain.ci.overview import overview
 from pushtrain.ci.plan import Action, Cause
 from pushtrain.ci.real_jenkins import RealJenkins
 from pushtrain.ci.server import ItemKind
+from pushtrain.findings import Health
 from pushtrain.settings import home
 
 _VARIABLES = ("JENKINS_URL", "JENKINS_USER_ID", "JENKINS_API_TOKEN")

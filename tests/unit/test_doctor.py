@@ -13,9 +13,10 @@ import pytest
 from fakes.engine import FakeEngine
 from fakes.image_store import FakeImageStore
 from pushtrain import doctor as module
-from pushtrain.doctor import Doctor, Finding, Health
+from pushtrain.doctor import Doctor
 from pushtrain.entities import RunState
 from pushtrain.errors import EngineUnreachable, ImageError, PushtrainError, SettingsError
+from pushtrain.findings import Finding, Health
 from pushtrain.interfaces import LABEL_RUN, EngineFacts, Limits, SandboxSpec
 from pushtrain.settings import GIB, OperatorSettings
 from pushtrain.store import LiveRun, RunFolder, Store

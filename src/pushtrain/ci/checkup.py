@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from enum import StrEnum
 
 from pushtrain.ci.plugins import Pinned, needed
 from pushtrain.ci.server import JenkinsServer, Node, Plugin, ServerFacts
 from pushtrain.errors import JenkinsDenied, JenkinsError
+from pushtrain.findings import Finding, Health
 
 LABEL = "docker"
 """The label of the agents that train."""
@@ -21,26 +20,6 @@ _ENGINE = (
 )
 _NOBODY = "file:///nobody/listens/to/this.git"
 _OLDEST = (2, 479)
-
-
-class Health(StrEnum):
-    """How bad a finding is."""
-
-    OK = "ok"
-    WARNING = "warning"
-    """Jobs can be made and run, something else may not work."""
-    PROBLEM = "problem"
-    """Nothing will be trained before this is mended."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at: what, how bad it is, what was found, what to do."""
-
-    subject: str
-    health: Health
-    message: str
-    remedy: str = ""
 
 
 def findings(

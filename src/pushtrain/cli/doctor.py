@@ -5,10 +5,9 @@ from __future__ import annotations
 import click
 
 from pushtrain.assembly import Assembly
-from pushtrain.cli.render import emit, json_option
-from pushtrain.doctor import Doctor, Finding, Health
-
-_COLOURS = {Health.OK: "green", Health.WARNING: "yellow", Health.PROBLEM: "red"}
+from pushtrain.cli.render import emit, json_option, show_finding
+from pushtrain.doctor import Doctor, MachineFinding
+from pushtrain.findings import Health
 
 
 @click.command()
@@ -30,18 +29,11 @@ def command(as_json: bool) -> None:
     for finding in doctor.findings():
         findings.append(finding)
         if not as_json:
-            _show(finding)
+            show_finding(finding, width=14)
     if as_json:
         emit(findings)
     raise click.exceptions.Exit(max(_exit_code(finding) for finding in findings))
 
 
-def _show(finding: Finding) -> None:
-    health = click.style(f"{finding.health:8}", fg=_COLOURS[finding.health])
-    click.echo(f"{health} {finding.subject:14} {finding.message}")
-    if finding.remedy:
-        click.echo(f"{'':23} next: {finding.remedy}")
-
-
-def _exit_code(finding: Finding) -> int:
+def _exit_code(finding: MachineFinding) -> int:
     return (finding.exit_code or 1) if finding.health is Health.PROBLEM else 0

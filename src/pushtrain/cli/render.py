@@ -18,9 +18,12 @@ from rich.text import Text
 
 from pushtrain.entities import Verdict
 from pushtrain.errors import PushtrainError
+from pushtrain.findings import Finding, Health
 from pushtrain.telling.text import duration
 
 _log = logging.getLogger(__name__)
+
+_COLOURS = {Health.OK: "green", Health.WARNING: "yellow", Health.PROBLEM: "red"}
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for machines.")
 
@@ -88,6 +91,14 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         console.print(grid)
     for line in capture.get().splitlines():
         click.echo(line.rstrip())
+
+
+def show_finding(finding: Finding, width: int) -> None:
+    """Prints a finding and its remedy; `width` is the column of the subjects."""
+    health = click.style(f"{finding.health:8}", fg=_COLOURS[finding.health])
+    click.echo(f"{health} {finding.subject:{width}} {finding.message}")
+    if finding.remedy:
+        click.echo(f"{'':{width + 9}} next: {finding.remedy}")
 
 
 def ago(moment: float) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from fakes.jenkins import NOW, FakeJenkins, all_plugins, an_agent, denied
-from pushtrain.ci.checkup import Finding, Health, findings
+from pushtrain.ci.checkup import findings
 from pushtrain.ci.plugins import needed
 from pushtrain.ci.server import ServerFacts
+from pushtrain.findings import Finding, Health
 
 PINNED = {one.name: one.version for one in needed()}
 

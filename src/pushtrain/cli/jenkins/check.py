@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import click
 
-from pushtrain.ci.checkup import Health, findings
+from pushtrain.ci.checkup import findings
 from pushtrain.cli.jenkins.server import access, open_server
-from pushtrain.cli.render import emit, json_option
-
-_COLOURS = {Health.OK: "green", Health.WARNING: "yellow", Health.PROBLEM: "red"}
+from pushtrain.cli.render import emit, json_option, show_finding
+from pushtrain.findings import Health
 
 
 @click.command()
@@ -24,10 +23,7 @@ def command(as_json: bool) -> None:
     for finding in findings(open_server(way), way.notify_token):
         found.append(finding)
         if not as_json:
-            health = click.style(f"{finding.health:8}", fg=_COLOURS[finding.health])
-            click.echo(f"{health} {finding.subject:18} {finding.message}")
-            if finding.remedy:
-                click.echo(f"{'':27} next: {finding.remedy}")
+            show_finding(finding, width=18)
     if as_json:
         emit(found)
     is_bad = any(finding.health is Health.PROBLEM for finding in found)
