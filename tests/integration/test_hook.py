@@ -25,7 +25,8 @@ env -0 >"$call.environment"
 pwd >"$call.directory"
 echo "what a run says"
 echo "what it complains of" >&2
-echo "$BASHPID" >"$here/started"
+pid=$BASHPID
+(echo "$pid" >"$here/started") # in a process of its own: this one's files stay what they are
 read -r _ <"$here/finish"
 echo "$BASHPID" >"$here/finished"
 """

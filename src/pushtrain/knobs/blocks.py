@@ -56,7 +56,8 @@ class Block:
         end, line = file.next_line(self.span.end), file.line_start(self.span.start)
         if self.is_listed and file.text[self.span.end : end.start].strip(" \t").partition("#")[0]:
             return " "  # more of the list follows on the same line
-        indent = file.text[line : self.span.start]
+        # A form feed sets the column back to 0 (Python's reference, 2.1.8).
+        indent = file.text[line : self.span.start].rpartition("\f")[2]
         blank = "".join(letter if letter == "\t" else " " for letter in indent)
         return file.text[end.start : end.end] + blank
 
