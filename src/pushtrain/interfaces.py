@@ -21,7 +21,9 @@ LABEL_RUN = "pushtrain.run"
 LABEL_TRIAL = "pushtrain.trial"
 LABEL_ATTEMPT = "pushtrain.attempt"
 LABEL_IMAGE = "pushtrain.image"
-"""Labels on everything of ours that an engine holds; LABEL_IMAGE stands on images."""
+LABEL_CHECKPOINTS = "pushtrain.checkpoints"
+"""Labels on everything of ours that an engine holds; LABEL_IMAGE stands on images, and
+LABEL_CHECKPOINTS on the volumes that outlive their containers."""
 
 
 # --- engine ------------------------------------------------------------------------------------
@@ -69,6 +71,17 @@ class SandboxSpec:
     limits: Limits
     mounts: Sequence[Mount] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
+    checkpoints: str = ""
+    """Name of the volume for checkpoints, which outlives the container; made where it is not
+    there, and empty for a container that needs none."""
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeState:
+    """A volume of ours that outlives its containers."""
+
+    name: str
+    labels: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,20 +191,24 @@ class Engine(Protocol):
         """Creates a hardened container (not started) with its own volume at /pushtrain.
 
         The volume belongs to root and holds one empty directory, trials/, which belongs to the
-        trainer (uid and gid 1000, mode 0700): the only place on disk that training can write.
+        trainer (uid and gid 1000, mode 0700): the only place on disk that training can write,
+        but for checkpoints/trials/, which is the same on the volume of that name in the spec.
         """
-
-    def attach(self, container: str) -> Sandbox:
-        """A handle on a container that exists, by id or name."""
 
     def find(self, labels: Mapping[str, str]) -> Sequence[SandboxState]:
         """Our containers that carry all of `labels` (an empty value matches any), in any state."""
 
     def remove(self, container: str, *, grace: float = 0) -> None:
-        """Stops (SIGTERM, `grace` seconds, SIGKILL) and removes a container and its volume.
+        """Stops (SIGTERM, `grace` seconds, SIGKILL) and removes a container and its own volume.
 
-        Idempotent.
+        Its volume for checkpoints stays. Idempotent.
         """
+
+    def volumes(self, labels: Mapping[str, str]) -> Sequence[VolumeState]:
+        """Our volumes for checkpoints that carry all of `labels` (an empty value matches any)."""
+
+    def remove_volume(self, name: str) -> None:
+        """Removes a volume for checkpoints; idempotent, SandboxError while a container uses it."""
 
 
 class ImageStore(Protocol):

@@ -191,14 +191,28 @@ def test_containers_are_found_by_labels(
     assert list(engine_here.find(mine)) == []
 
 
-def test_a_handle_is_had_by_name(engine_here: DockerEngine, container: Spec) -> None:
-    asked = container("true")
-    made = engine_here.launch(asked)
-    assert engine_here.attach(asked.name).id == made.id
-    assert engine_here.attach(made.id[:12]).id == made.id
-    engine_here.remove(asked.name)
-    with pytest.raises(SandboxError, match=f"no container {asked.name}"):
-        engine_here.attach(asked.name)
+def test_what_is_kept_for_checkpoints_outlives_its_container(
+    engine_here: DockerEngine, container: Spec, run_id: str
+) -> None:
+    name = f"pushtrain-test-{run_id}"
+    kept = "cd /pushtrain/checkpoints/trials; "
+    for script, said in (
+        (kept + "echo one >a; stat -c '%u %a' . ..; mkdir ../no || echo refused", 3),
+        (kept + "cat a; ls /pushtrain/trials", 1),
+    ):
+        sandbox = engine_here.launch(dataclasses.replace(container(script), checkpoints=name))
+        sandbox.start()
+        lines = list(sandbox.follow())
+        assert len(lines) == said, lines
+        (volume,) = engine_here.volumes({LABEL_RUN: run_id})
+        assert volume.name == name and volume.labels[LABEL_RUN] == run_id
+        with pytest.raises(SandboxError):
+            engine_here.remove_volume(name)
+        engine_here.remove(sandbox.id)
+    assert lines == [b"one"]
+    engine_here.remove_volume(name)
+    engine_here.remove_volume(name)
+    assert list(engine_here.volumes({LABEL_RUN: run_id})) == []
 
 
 def test_removal_gives_grace_and_takes_the_volume(

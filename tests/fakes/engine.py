@@ -14,7 +14,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, BinaryIO, TypeAlias
 
 from pushtrain.errors import PushtrainError, SandboxError
-from pushtrain.interfaces import EngineFacts, OutgoingFile, SandboxSpec, SandboxState
+from pushtrain.interfaces import (
+    LABEL_CHECKPOINTS,
+    EngineFacts,
+    OutgoingFile,
+    SandboxSpec,
+    SandboxState,
+    VolumeState,
+)
 
 Said: TypeAlias = Mapping[str, Any] | bytes | BaseException
 """An event's fields (v, seq and time are added), a raw line, or an error of the engine."""
@@ -154,6 +161,8 @@ class FakeEngine:
         self.sandboxes: list[FakeSandbox] = []
         """Every container that was launched, in order."""
         self.launch_error: PushtrainError | None = None
+        self.kept: dict[str, VolumeState] = {}
+        """The volumes for checkpoints."""
 
     def facts(self) -> EngineFacts:
         return EngineFacts("fake://", "20.10", "1.41", "overlay2", 2, 2**32, "fake", "/fake")
@@ -163,30 +172,37 @@ class FakeEngine:
             raise self.launch_error
         if any(sandbox.spec.name == spec.name for sandbox in self.running):
             raise SandboxError(f"container {spec.name} cannot be created: already in use")
+        if spec.checkpoints:
+            labels = {**spec.labels, LABEL_CHECKPOINTS: spec.name}
+            self.kept.setdefault(spec.checkpoints, VolumeState(spec.checkpoints, labels))
         self.sandboxes.append(FakeSandbox(self, f"c{len(self.sandboxes) + 1}", spec))
         return self.sandboxes[-1]
 
-    def attach(self, container: str) -> FakeSandbox:
-        return next(s for s in self.running if container in (s.id, s.spec.name))
-
     def find(self, labels: Mapping[str, str]) -> Sequence[SandboxState]:
         states = (sandbox.state() for sandbox in self.running)
-        return [
-            state
-            for state in states
-            if state is not None
-            and all(k in state.labels and v in ("", state.labels[k]) for k, v in labels.items())
-        ]
+        return [state for state in states if state is not None and _carries(state, labels)]
 
     def remove(self, container: str, *, grace: float = 0) -> None:
         for sandbox in self.running:
             if container in (sandbox.id, sandbox.spec.name):
                 sandbox.remove()
 
+    def volumes(self, labels: Mapping[str, str]) -> Sequence[VolumeState]:
+        return [state for state in self.kept.values() if _carries(state, labels)]
+
+    def remove_volume(self, name: str) -> None:
+        if any(sandbox.spec.checkpoints == name for sandbox in self.running):
+            raise SandboxError(f"volume {name} is in use", status=409)
+        self.kept.pop(name, None)
+
     @property
     def running(self) -> list[FakeSandbox]:
         """The containers that have not been removed."""
         return [sandbox for sandbox in self.sandboxes if not sandbox.is_removed.is_set()]
+
+
+def _carries(state: SandboxState | VolumeState, labels: Mapping[str, str]) -> bool:
+    return all(k in state.labels and v in ("", state.labels[k]) for k, v in labels.items())
 
 
 def _event(fields: Mapping[str, Any], seq: Iterator[int]) -> bytes:

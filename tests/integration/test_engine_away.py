@@ -12,6 +12,7 @@ import pytest
 from pushtrain.engine import docker_sandbox
 from pushtrain.engine.connection import Connection
 from pushtrain.engine.docker_engine import DockerEngine
+from pushtrain.engine.docker_sandbox import DockerSandbox
 from pushtrain.errors import EngineUnreachable
 from pushtrain.interfaces import LABEL_RUN, OutgoingFile, SandboxSpec
 from support.relay import Relay, relay
@@ -56,7 +57,7 @@ def test_no_line_is_lost_or_repeated_when_connections_drop(
 
 
 def test_following_outlives_an_engine_that_goes_and_comes_back(
-    far: DockerEngine, dropping: Relay, engine: DockerEngine, spec: Spec
+    far: DockerEngine, dropping: Relay, connection: Connection, spec: Spec
 ) -> None:
     sandbox = far.launch(spec(f"echo before; {WAIT} echo after"))
     sandbox.start()
@@ -68,7 +69,8 @@ def test_following_outlives_an_engine_that_goes_and_comes_back(
     listener.start()
     with dropping.was_dropped:
         assert dropping.was_dropped.wait_for(lambda: dropping.dropped >= 3, timeout=30)
-    engine.attach(sandbox.id).put("/pushtrain", iter(GO))  # it printed while nobody listened
+    near = DockerSandbox(connection, sandbox.id)
+    near.put("/pushtrain", iter(GO))  # it printed while nobody listened
     dropping.is_away = False
     listener.join()
     assert heard == [b"before", b"after"]

@@ -14,6 +14,7 @@ import pytest
 
 from pushtrain.engine.connection import Connection
 from pushtrain.engine.docker_engine import DockerEngine
+from pushtrain.engine.docker_sandbox import DockerSandbox
 from pushtrain.entities import Cause, Image, TrialState
 from pushtrain.interfaces import LABEL_RUN, Mount
 from pushtrain.trial import ContainerTrainer, Job, remove_leftovers
@@ -101,7 +102,7 @@ def test_what_a_dead_driver_left_is_removed_by_the_next(
     ("how", "told"), [("kill", "exit 137"), ("remove", "removed from outside")]
 )
 def test_a_container_that_others_end_costs_one_trial(
-    asked: Job, engine: DockerEngine, how: str, told: str
+    asked: Job, engine: DockerEngine, connection: Connection, how: str, told: str
 ) -> None:
     trainer = ContainerTrainer(engine, asked, QUICK)
     trainer.start()
@@ -109,7 +110,7 @@ def test_a_container_that_others_end_costs_one_trial(
 
     def end(text: str) -> None:
         if how == "kill":
-            engine.attach(state.id).signal("SIGKILL")
+            DockerSandbox(connection, state.id).signal("SIGKILL")
         else:
             engine.remove(state.id)
 

@@ -12,6 +12,8 @@ def clear(connection: Connection, run_id: str) -> None:
     engine = DockerEngine(connection)
     for state in engine.find({LABEL_RUN: run_id}):
         engine.remove(state.id)
+    for volume in engine.volumes({LABEL_RUN: run_id}):
+        engine.remove_volume(volume.name)
     with connection.calling("the volumes cannot be listed") as client:
         left = client.volumes(filters={"label": f"{LABEL_RUN}={run_id}"})["Volumes"] or []
     assert not left, f"volumes of removed containers are left: {left}"

@@ -13,7 +13,14 @@ from pushtrain.engine.docker_sandbox import DockerSandbox
 from pushtrain.engine.inspection import inspect, state_of
 from pushtrain.engine.mounts import check_mounts
 from pushtrain.errors import PushtrainError, SandboxError, SettingsError
-from pushtrain.interfaces import LABEL_RUN, EngineFacts, SandboxSpec, SandboxState
+from pushtrain.interfaces import (
+    LABEL_CHECKPOINTS,
+    LABEL_RUN,
+    EngineFacts,
+    SandboxSpec,
+    SandboxState,
+    VolumeState,
+)
 
 _log = logging.getLogger(__name__)
 
@@ -64,37 +71,21 @@ class DockerEngine:
         sandbox = DockerSandbox(self._connection, made["Id"])
         try:
             _check_limits(spec, made.get("Warnings") or ())
-            sandbox.put(hardening.WORK, [hardening.trials()])
+            sandbox.put(hardening.WORK, hardening.writable(spec))
         except BaseException:
             self.remove(sandbox.id)
             raise
         return sandbox
 
-    def attach(self, container: str) -> DockerSandbox:
-        """A handle on a container that exists, by id or name.
-
-        Raises:
-            SandboxError: there is no such container.
-        """
-        inspected = inspect(self._connection, container)
-        if inspected is None:
-            raise SandboxError(
-                f"there is no container {container}",
-                hint="launch a new one",
-                container=container,
-            )
-        return DockerSandbox(self._connection, inspected["Id"])
-
     def find(self, labels: Mapping[str, str]) -> Sequence[SandboxState]:
         """Our containers that carry all of `labels` (an empty value matches any), in any state."""
-        wanted = [f"{name}={value}" if value else name for name, value in labels.items()]
         with self._connection.calling("the containers cannot be listed") as client:
-            listed = client.containers(all=True, filters={"label": [LABEL_RUN, *wanted]})
+            listed = client.containers(all=True, filters=_ours(labels))
         inspected = (inspect(self._connection, one["Id"]) for one in listed)
         return [state_of(one) for one in inspected if one is not None]
 
     def remove(self, container: str, *, grace: float = 0) -> None:
-        """Stops (SIGTERM, `grace` seconds, SIGKILL) and removes a container and its volume."""
+        """Stops (SIGTERM, `grace` seconds, SIGKILL) and removes a container and its own volume."""
         try:
             with self._connection.calling(f"container {container} cannot be removed") as client:
                 if grace > 0:
@@ -105,6 +96,22 @@ class DockerEngine:
             if status == 409:
                 self._await_removal(container)
             elif status != 404:
+                raise
+
+    def volumes(self, labels: Mapping[str, str]) -> Sequence[VolumeState]:
+        """Our volumes for checkpoints that carry all of `labels` (an empty value matches any)."""
+        with self._connection.calling("the volumes cannot be listed") as client:
+            filters = _ours({LABEL_CHECKPOINTS: "", **labels})
+            listed = client.volumes(filters=filters)["Volumes"] or ()
+        return [VolumeState(one["Name"], dict(one["Labels"])) for one in listed]
+
+    def remove_volume(self, name: str) -> None:
+        """Removes a volume for checkpoints; idempotent, SandboxError while a container uses it."""
+        try:
+            with self._connection.calling(f"volume {name} cannot be removed") as client:
+                client.remove_volume(name)
+        except SandboxError as error:
+            if error.facts.get("status") != 404:
                 raise
 
     def _await_removal(self, container: str) -> None:
@@ -138,6 +145,12 @@ class DockerEngine:
         elif "already in use" in reason.lower():
             error.hint = "remove that container, or wait until its owner has"
         return error
+
+
+def _ours(labels: Mapping[str, str]) -> dict[str, list[str]]:
+    """The filter for what is ours and carries these labels."""
+    wanted = [f"{name}={value}" if value else name for name, value in labels.items()]
+    return {"label": [LABEL_RUN, *wanted]}
 
 
 def _check_limits(spec: SandboxSpec, warnings: Iterable[str]) -> None:

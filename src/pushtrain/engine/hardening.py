@@ -7,9 +7,10 @@ says what each is for and which one setting relaxes it.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pushtrain.interfaces import Limits, Mount, OutgoingFile, SandboxSpec
+from pushtrain.interfaces import LABEL_CHECKPOINTS, Limits, Mount, OutgoingFile, SandboxSpec
 
 WORK = "/pushtrain"
 """Where the container's own volume lies. It belongs to root, all but its `trials`."""
@@ -63,7 +64,7 @@ def _isolation(spec: SandboxSpec) -> dict[str, Any]:
         "IpcMode": "private",
         # A cache of compiled code is read, never executed, so noexec costs nothing.
         "Tmpfs": {"/tmp": f"rw,nosuid,nodev,noexec,mode=1777,size={spec.limits.shm}"},  # noqa: S108
-        "Mounts": [_volume(spec), *(_bind(mount) for mount in spec.mounts)],
+        "Mounts": [*_volumes(spec), *(_bind(mount) for mount in spec.mounts)],
     }
 
 
@@ -100,9 +101,11 @@ def _log() -> dict[str, Any]:
     }
 
 
-def trials() -> OutgoingFile:
-    """The one directory on disk that training can write: `trials` in the container's volume."""
-    return OutgoingFile("trials/", mode=0o700, owner=_USER)
+def writable(spec: SandboxSpec) -> Iterator[OutgoingFile]:
+    """The directories on disk that training can write: `trials`, of the container's own volume
+    and of the one for checkpoints."""
+    for volume in ("", "checkpoints/") if spec.checkpoints else ("",):
+        yield OutgoingFile(f"{volume}trials/", mode=0o700, owner=_USER)
 
 
 def most_printed(inspected: dict[str, Any]) -> int:
@@ -111,10 +114,17 @@ def most_printed(inspected: dict[str, Any]) -> int:
     return int(kept) // 2
 
 
-def _volume(spec: SandboxSpec) -> dict[str, Any]:
-    # Without a name of its own the volume goes when its container goes.
-    options = {"NoCopy": True, "Labels": dict(spec.labels)}
-    return {"Type": "volume", "Target": WORK, "VolumeOptions": options}
+def _volumes(spec: SandboxSpec) -> Iterator[dict[str, Any]]:
+    # Without a name of its own a volume goes when its container goes.
+    yield _volume("", WORK, spec.labels)
+    if spec.checkpoints:
+        labels = {**spec.labels, LABEL_CHECKPOINTS: spec.name}
+        yield _volume(spec.checkpoints, f"{WORK}/checkpoints", labels)
+
+
+def _volume(name: str, target: str, labels: Mapping[str, str]) -> dict[str, Any]:
+    options = {"NoCopy": True, "Labels": dict(labels)}
+    return {"Type": "volume", "Source": name, "Target": target, "VolumeOptions": options}
 
 
 def _bind(mount: Mount) -> dict[str, Any]:
