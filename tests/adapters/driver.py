@@ -79,6 +79,7 @@ def run(case: dict, path: Path) -> dict:
 
 
 def inside(case: dict, order, path: Path, channel: socket.socket, printed: Path) -> int:
+    from pushtrain.worker.checkpoints import Checkpoints  # noqa: PLC0415
     from pushtrain.worker.session import Session  # noqa: PLC0415
 
     out = path / "out"
@@ -89,7 +90,8 @@ def inside(case: dict, order, path: Path, channel: socket.socket, printed: Path)
     os.dup2(descriptor, 2)
     sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115
     sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115
-    session = Session(order, path, out, channel)
+    checkpoints = Checkpoints(path / "checkpoints", 1 << 30)
+    session = Session(order, path, out, channel, checkpoints)
     random.seed(order.seed)
     if "numpy" in sys.modules:
         sys.modules["numpy"].random.seed(order.seed)

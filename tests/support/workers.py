@@ -119,6 +119,10 @@ class WorkerProcess:
         for path, text in source.items():
             _write(self.root / "source" / path, text.encode())
 
+    def take_over(self, other: WorkerProcess) -> None:
+        """Gets the checkpoints of a worker, as a container gets the volume of the one before."""
+        (other.root / "checkpoints").rename(self.root / "checkpoints")
+
     def hear(self) -> WorkerEvent:
         """The next event; fails the test when there is none."""
         assert self.process.stdout is not None

@@ -78,6 +78,7 @@ class TrialOrder(_Outgoing):
     seed: int
     time_limit: float
     environment: dict[str, str] = {}
+    resume: bool = False
 
 
 # --- what comes out ----------------------------------------------------------------------------
@@ -188,6 +189,7 @@ class TrialOutcome(_Incoming):
     network: Annotated[list[Connection], Field(max_length=1_000)] = []
     measurements: Annotated[list[MeasuredValue], Field(max_length=20_000)] = []
     epochs: Annotated[list[EpochFacts], Field(max_length=MAX_EPOCHS)] = []
+    resumed: Count | None = None
     confusion: ConfusionCounts | None = None
     parameters: dict[str, JsonValue] = {}
     versions: Versions = {}
@@ -259,6 +261,14 @@ class EpochPassed(_Event):
     seconds: Seconds
 
 
+class Resumed(_Event):
+    """The trial continues after so many epochs, which were said again before; see PROTOCOL.md."""
+
+    event: Literal["resumed"]
+    trial: Count
+    epochs: Count
+
+
 class Alive(_Event):
     """The trial runs, and uses so many bytes of memory and disk."""
 
@@ -276,7 +286,7 @@ class TrialOver(_Event):
     result: TrialOutcome | None = None
 
 
-TrialEvent: TypeAlias = TrialBegan | Logged | EpochPassed | Alive | TrialOver
+TrialEvent: TypeAlias = TrialBegan | Logged | EpochPassed | Resumed | Alive | TrialOver
 """What a worker says while a trial is under way."""
 
 WorkerEvent: TypeAlias = Ready | ImportFailed | TrialEvent

@@ -17,6 +17,7 @@ from typing import NoReturn
 
 from pushtrain.worker import display, network, processes, program, seeds
 from pushtrain.worker.adaptation import Adaptation
+from pushtrain.worker.checkpoints import Checkpoints
 from pushtrain.worker.imports import ImportHook
 from pushtrain.worker.orders import Order
 from pushtrain.worker.output import HELPER
@@ -33,15 +34,17 @@ class Child:
     Attributes:
         order: what is to be trained.
         folder: the trial's directory.
+        checkpoints: the directory of its checkpoints.
         library: where the worker's own modules lie.
         output: the pipe that it prints to.
         channel: where it says what its trial tells of itself.
         adaptation: the adapters.
-        disk: bytes that one file may have.
+        disk: bytes that one file may have, and all checkpoints together.
     """
 
     order: Order
     folder: Path
+    checkpoints: Path
     library: str
     output: int
     channel: socket.socket
@@ -83,7 +86,8 @@ class Child:
         os.environ.setdefault("PYTHONPATH", self.library)
         os.environ.update(order.environment)
 
-        session = Session(order, source, out, self.channel)
+        checkpoints = Checkpoints(self.checkpoints, self.disk)
+        session = Session(order, source, out, self.channel, checkpoints)
         imports = ImportHook()
         imports.install()
         seeds.sow(order.seed, imports)

@@ -33,9 +33,18 @@ class Places:
         """Where the trial under way lives."""
         return self.root / "trials"
 
+    @property
+    def checkpoints(self) -> Path:
+        """Where the checkpoints of the trial under way lie, which outlive the worker."""
+        return self.root / "checkpoints" / "trials"
+
     def trial(self, number: int) -> Path:
         """A trial's directory."""
         return self.trials / str(number)
+
+    def checkpoint(self, number: int) -> Path:
+        """The directory of a trial's checkpoints."""
+        return self.checkpoints / str(number)
 
 
 @dataclass(frozen=True)
@@ -63,6 +72,7 @@ class Order:
     args: list[str] = field(default_factory=list)
     workdir: str = "."
     environment: dict[str, str] = field(default_factory=dict)
+    resume: bool = False
 
 
 def configuration(places: Places) -> Configuration:

@@ -10,7 +10,7 @@ import json
 import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from pushtrain.worker.events import encode
 from pushtrain.worker.orders import VERSION, Order
@@ -47,6 +47,13 @@ class Ending:
         return self.code == 0
 
 
+class Told(NamedTuple):
+    """What the driver is to hear at once."""
+
+    event: str
+    fields: dict[str, Any]
+
+
 class Outcome:
     """The result of one trial, as it grows."""
 
@@ -59,6 +66,7 @@ class Outcome:
             "network": [],
             "measurements": [],
             "epochs": [],
+            "resumed": None,
             "confusion": None,
             "parameters": {},
             "versions": {},
@@ -68,8 +76,8 @@ class Outcome:
             "notes": [],
         }
 
-    def take(self, message: bytes) -> dict[str, Any] | None:
-        """Takes one message of the child; gives the fields of an epoch if it was one.
+    def take(self, message: bytes) -> Told | None:
+        """Takes one message of the child; gives what is to be told while the trial runs.
 
         What is malformed or beyond a limit is left out.
         """
@@ -166,7 +174,7 @@ class Outcome:
 
     # --- one method for each kind of message -------------------------------------------------
 
-    def _take_epoch(self, fields: dict[str, Any]) -> dict[str, Any] | None:
+    def _take_epoch(self, fields: dict[str, Any]) -> Told | None:
         epochs = self._record["epochs"]
         if len(epochs) >= _MOST_EPOCHS:
             return None
@@ -177,12 +185,22 @@ class Outcome:
         epochs.append(epoch)
         planned = fields.get("epochs")
         is_plan = type(planned) is int and number <= planned < 2**31
-        return {
-            "epoch": number,
-            "epochs": planned if is_plan else None,
-            "metrics": metrics,
-            "seconds": epoch["seconds"],
-        }
+        return Told(
+            "epoch",
+            {
+                "epoch": number,
+                "epochs": planned if is_plan else None,
+                "metrics": metrics,
+                "seconds": epoch["seconds"],
+            },
+        )
+
+    def _take_resumed(self, fields: dict[str, Any]) -> Told | None:
+        epochs, before = _count(fields["epochs"]), self._record["resumed"]
+        if epochs > len(self._record["epochs"]) or (before is not None and epochs <= before):
+            return None
+        self._record["resumed"] = epochs
+        return Told("resumed", {"epochs": epochs})
 
     def _take_measurement(self, fields: dict[str, Any]) -> None:
         self.measure(

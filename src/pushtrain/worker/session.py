@@ -7,6 +7,7 @@ import socket
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from pushtrain.worker.checkpoints import Checkpoints
 from pushtrain.worker.events import encode
 from pushtrain.worker.frames import Frames, Place
 from pushtrain.worker.orders import Order
@@ -25,14 +26,25 @@ class Session:
         order: what is to be trained.
         source: the trial's own copy of the tree.
         out: what is brought out of the container; `out/model/` is for the model.
+        checkpoints: what an earlier attempt has left, and this one leaves for the next.
+        resumes: whether the trial is to continue from its checkpoints.
         shared: what adapters keep for one another.
         frames: tells the user's own code from everybody else's.
     """
 
-    def __init__(self, order: Order, source: Path, out: Path, channel: socket.socket) -> None:
+    def __init__(
+        self,
+        order: Order,
+        source: Path,
+        out: Path,
+        channel: socket.socket,
+        checkpoints: Checkpoints,
+    ) -> None:
         self.order = order
         self.source = source
         self.out = out
+        self.checkpoints = checkpoints
+        self.resumes = order.resume
         self.shared: dict[str, object] = {}
         self.frames = Frames(source)
         self._channel = channel
@@ -47,6 +59,13 @@ class Session:
             seconds=number(seconds),
             epochs=epochs,
         )
+
+    def resumed(self, epochs: int) -> None:
+        """The trial continues after so many epochs, which have been told again before.
+
+        0 says that it continues from something other than an epoch.
+        """
+        self.say("resumed", epochs=epochs)
 
     def measure(self, metric: str, value: float, role: str, source: str) -> None:
         """A metric has been measured; see PROTOCOL.md for the roles."""

@@ -11,9 +11,9 @@ import socket
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
-from pushtrain.worker import cgroup, processes, trees
+from pushtrain.worker import cgroup, processes
+from pushtrain.worker.disk import Disk
 from pushtrain.worker.events import Events
 from pushtrain.worker.log import Log
 from pushtrain.worker.orders import Configuration, Order
@@ -62,8 +62,7 @@ class Supervision:
 
     Attributes:
         process: the child.
-        disk_before: bytes on disk that are not the script's doing.
-        directory: what lies in it counts as its disk usage.
+        disk: what it uses of it.
     """
 
     process: int
@@ -73,8 +72,7 @@ class Supervision:
     events: Events
     outcome: Outcome
     log: Log
-    directory: Path
-    disk_before: int
+    disk: Disk
 
     def __post_init__(self) -> None:
         self.ending = Ending()
@@ -82,7 +80,6 @@ class Supervision:
         self._started = time.monotonic()
         self._kill_at: float | None = None
         self._next_look = self._started
-        self._device = self.directory.stat().st_dev
         self._before = cgroup.hits()
         self._status: int | None = None
 
@@ -132,21 +129,15 @@ class Supervision:
     def _look(self, now: float) -> None:
         """Says that the trial is alive, and measures its disk without spending much on it."""
         self.log.settle()
-        disk = self._disk()
+        self.disk.measure()
         took = time.monotonic() - now
         self._next_look = now + max(1.0, 20 * took)
-        if disk > self.configuration.disk and not self.ending.disk_exceeded:
+        if self.disk.is_exceeded and not self.ending.disk_exceeded:
             self.ending.disk_exceeded = True
             self._kill_at = now
         self.events.say(
-            "alive", trial=self.order.trial, memory=cgroup.memory(), disk=min(disk, 2**62)
+            "alive", trial=self.order.trial, memory=cgroup.memory(), disk=min(self.disk.used, 2**62)
         )
-
-    def _disk(self) -> int:
-        """Bytes that the trial has on disk."""
-        most = self.configuration.disk + self.disk_before
-        disk = trees.usage(self.directory, most=most) + processes.unlinked(self._device)
-        return max(0, disk - self.disk_before)
 
     def _drain_output(self) -> bool:
         for _ in range(_ROUND):
@@ -169,9 +160,9 @@ class Supervision:
                 return False
             if not message:
                 return False
-            epoch = self.outcome.take(message)
-            if epoch:
-                self.events.say("epoch", trial=self.order.trial, **epoch)
+            told = self.outcome.take(message)
+            if told:
+                self.events.say(told.event, trial=self.order.trial, **told.fields)
         return True
 
     def _drain_to_the_end(self) -> None:
@@ -188,8 +179,8 @@ class Supervision:
         else:
             self.ending.code = os.WEXITSTATUS(status)
         # Once more at the end, so that it is no matter of luck when a look came.
-        if self._disk() > self.configuration.disk:
-            self.ending.disk_exceeded = True
+        self.disk.measure()
+        self.ending.disk_exceeded = self.disk.is_exceeded
         hits = cgroup.hits().since(self._before)
         if not self.ending.is_clean:
             self.ending.oom_killed = hits.oom_kills > 0

@@ -71,8 +71,13 @@ def walk(tree: Path) -> Iterator[os.DirEntry[str]]:
             continue
 
 
-def empty(directory: Path) -> None:
-    """Removes everything of this user's in `directory`, whatever its depth and permissions."""
+def empty(directory: Path, keep: str = "") -> None:
+    """Removes everything of this user's in `directory`, whatever its depth and permissions.
+
+    Args:
+        directory: made where it is missing.
+        keep: name of a folder in it that stays.
+    """
     directory.mkdir(parents=True, exist_ok=True)
     if directory.stat().st_uid == os.getuid():
         directory.chmod(0o700)
@@ -85,7 +90,8 @@ def empty(directory: Path) -> None:
             continue
         if folder != str(directory):
             pending.append((folder, True))
-        pending += [(inner, False) for inner in _remove_files(folder, directory)]
+        inner = _remove_files(folder, directory)
+        pending += [(one, False) for one in inner if one != str(directory / keep)]
 
 
 def _remove_files(folder: str, top: Path) -> list[str]:

@@ -12,6 +12,7 @@ from typing import NoReturn
 from pushtrain.worker import leftovers, orders, trees
 from pushtrain.worker.adaptation import Adaptation
 from pushtrain.worker.child import Child
+from pushtrain.worker.disk import Disk
 from pushtrain.worker.events import Events, encode
 from pushtrain.worker.log import Log
 from pushtrain.worker.orders import Configuration, Order, Places
@@ -52,11 +53,11 @@ class Trial:
             Meddled: the script has reached for the worker, which can train nothing more.
         """
         order = self._order
-        leftovers.remove(self._places)
+        leftovers.remove(self._places, order)
         known = orders.prepare(self._places, order, self._changed)
         self._events.say("trial_started", trial=order.trial, attempt=order.attempt)
         condition = leftovers.condition()
-        before = trees.usage(self._places.trials)
+        disk = Disk(self._places, self._configuration.disk)
         began = time.monotonic()
         pipes = Pipes()
         supervision = Supervision(
@@ -67,8 +68,7 @@ class Trial:
             events=self._events,
             outcome=self._outcome,
             log=self._log,
-            directory=self._places.trials,
-            disk_before=before,
+            disk=disk,
         )
         ending = supervision.run()
         pipes.close()
@@ -95,6 +95,7 @@ class Trial:
         Child(
             order=self._order,
             folder=self._folder,
+            checkpoints=self._places.checkpoint(self._order.trial),
             library=sys.path[0],
             output=pipes.child_output,
             channel=pipes.child_messages,

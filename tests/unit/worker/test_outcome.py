@@ -17,6 +17,7 @@ from pushtrain.worker.outcome import MOST_BYTES, Ending, Outcome
 
 SAID: dict[str, dict[str, Any]] = {
     "epoch": {"metrics": {"loss": 1.0}, "seconds": 1.0, "epochs": 3},
+    "resumed": {"epochs": 1},
     "measurement": {"metric": "loss", "value": 1.0, "role": "held-out", "source": "here"},
     "error": {"type": "E", "message": "m", "file": "f", "line": 1, "traceback": "t"},
     "network": {"host": "h", "port": 80, "file": "f", "line": 1},
@@ -70,10 +71,10 @@ def bent(draw: st.DrawFn) -> dict[str, Any]:
 def test_whatever_it_says_the_result_is_by_the_protocol(said: list[dict[str, Any]]) -> None:
     made = outcome()
     for number, message in enumerate(said):
-        epoch = made.take(json.dumps(message).encode())
-        if epoch is not None:
-            event = {"v": 1, "seq": number + 1, "time": 1.0, "event": "epoch", "trial": 3}
-            assert parse_event(encode({**event, **epoch})).event == "epoch"
+        told = made.take(json.dumps(message).encode())
+        if told is not None:
+            event = {"v": 1, "seq": number + 1, "time": 1.0, "event": told.event, "trial": 3}
+            assert parse_event(encode({**event, **told.fields})).event == told.event
 
     assert result(made).trial == 3
 
@@ -85,6 +86,7 @@ def test_what_it_says_is_in_the_result() -> None:
 
     said = result(made).model_dump()
     assert [epoch["metrics"] for epoch in said["epochs"]] == [{"loss": 1.0}]
+    assert said["resumed"] == 1
     assert [measured["source"] for measured in said["measurements"]] == ["here"]
     assert said["error"] == SAID["error"]
     assert said["network"] == [SAID["network"]]
@@ -120,8 +122,8 @@ def test_a_plan_that_is_passed_is_no_plan() -> None:
     first = say(made, "epoch", metrics={}, seconds=1, epochs=1)
     second = say(made, "epoch", metrics={}, seconds=1, epochs=1)
 
-    assert first is not None and first["epochs"] == 1
-    assert second is not None and second["epochs"] is None
+    assert first is not None and first.fields["epochs"] == 1
+    assert second is not None and second.fields["epochs"] is None
 
 
 def test_values_that_are_not_finite_come_through() -> None:

@@ -44,6 +44,25 @@ def test_a_tree_is_emptied_whatever_is_in_it(tmp_path: Path) -> None:
     assert (outside / "kept").exists()
 
 
+def test_one_folder_may_stay(tmp_path: Path) -> None:
+    tree, outside = tmp_path / "tree", tmp_path / "outside"
+    outside.mkdir()
+    (outside / "file").touch()
+    for name in ("kept", "other/kept"):
+        (tree / name).mkdir(parents=True)
+        (tree / name / "file").touch()
+    (tree / "kept").chmod(0)
+
+    trees.empty(tree, keep="kept")
+
+    assert [path.name for path in tree.rglob("*")] == ["kept", "file"]
+    trees.empty(tree)
+    (tree / "kept").symlink_to(outside)
+    trees.empty(tree, keep="kept")
+    assert list(tree.iterdir()) == []
+    assert (outside / "file").exists()
+
+
 def test_folders_deeper_than_a_path_are_emptied(tmp_path: Path) -> None:
     tree = tmp_path / "tree"
     tree.mkdir()
