@@ -18,9 +18,11 @@ from pushtrain.errors import PushtrainError
 from pushtrain.images import Catalog, ImageBuilder, Machine, Planner
 from pushtrain.interfaces import Engine, ImageStore, Searcher, Trainer
 from pushtrain.notify import deliver_all_waiting
+from pushtrain.permissions import Grant
 from pushtrain.publication import Publication
 from pushtrain.record import RunRecord
-from pushtrain.run import Grant, Progress
+from pushtrain.relaunch import Policy
+from pushtrain.run import Progress
 from pushtrain.settings import (
     ImageSettings,
     OperatorSettings,
@@ -95,7 +97,7 @@ class Assembly:
 
     def permit(self, push: Push, settings: RepositorySettings, wishes: Wishes) -> Grant:
         """What the containers may have; raises SettingsError, EngineUnreachable."""
-        limits, mounts = permissions.grant(
+        return permissions.grant(
             push,
             settings,
             self.operator,
@@ -103,7 +105,10 @@ class Assembly:
             network=wishes.network,
             parallel=wishes.parallel,
         )
-        return Grant(limits, mounts)
+
+    def policy(self, grant: Grant) -> Policy:
+        """What follows failed attempts, by the operator's rules."""
+        return Policy(self.operator.relaunch, grant.limits, grant.most_memory)
 
     def searcher(self, record: RunRecord) -> Searcher:
         """The search of a run, going on from what it and the runs before it learnt."""
@@ -151,6 +156,13 @@ class Assembly:
             environment=settings.train.env,
         )
         return ContainerTrainer(self.engine, job)
+
+    def clear(self, live: LiveRun) -> None:
+        """Removes the run's containers and checkpoints; never raises."""
+        try:
+            remove_leftovers(self.engine, live.id, checkpoints=True)
+        except PushtrainError as error:
+            _log.warning("run %s: the monitor will remove what it left: %s", live.id, error)
 
     def publish(self, live: LiveRun) -> None:
         """Writes model, patch, manifest and report, and tells people; never raises."""

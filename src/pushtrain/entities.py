@@ -361,13 +361,26 @@ class Cause(StrEnum):
     DOWNLOAD = "download refused"
     """The script needs the network, which it does not have."""
     OUT_OF_MEMORY = "out of memory"
-    DISK_FULL = "disk limit"
+    SHARED_MEMORY = "shared memory limit"
+    """What of the file system lies in memory was full: shared memory or temporary files."""
+    DISK_LIMIT = "disk limit"
+    """The script wrote more than it may."""
+    DISK_FULL = "disk full"
+    """The engine's host has no room left."""
     TOO_MANY_PROCESSES = "process limit"
     TIME_LIMIT = "time limit"
     CRASH = "crash"
     """Ended by a signal of its own making (SIGSEGV, SIGABRT, ...)."""
     KILLED = "killed"
-    """The container was ended from outside."""
+    """The training process or its container was ended from outside."""
+    STALLED = "stalled"
+    """The container ran on, and nothing was heard of it any more."""
+    ENGINE_GONE = "engine gone"
+    """The engine did not answer."""
+    IMAGE_MISSING = "image missing"
+    """The image was removed from the engine meanwhile."""
+    MISSING_MODULE = "missing module"
+    """The script imports what the image does not hold."""
     NO_VALUE = "no value"
     """It ran, but the objective's metric was never measured."""
     NOT_A_NUMBER = "not a number"
@@ -380,13 +393,17 @@ class Cause(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a trial failed: cause, one sentence, and the line of the user's script where known."""
+    """Why a trial failed: cause, one sentence, and the line of the user's script where known.
+
+    `subject` is what a remedy works on: the module that is missing.
+    """
 
     cause: Cause
     message: str
     file: str | None = None
     line: int | None = None
     hint: str = ""
+    subject: str = ""
 
 
 class TrialState(StrEnum):
@@ -410,9 +427,10 @@ class TrialState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TrialSpec:
-    """One trial to train: its number, knob values, seed, and the files that the values change.
+    """One attempt at a trial: its number, knob values, seed, and the files that the values change.
 
-    `number` 0 is the code exactly as pushed, with no changed file.
+    Trial 0 is the code exactly as pushed, with no changed file. With `resumes` the attempt goes on
+    from the checkpoints of the one before, where there are any.
     """
 
     number: int
@@ -420,6 +438,8 @@ class TrialSpec:
     seed: int
     changed: Mapping[str, bytes] = field(default_factory=dict)
     """POSIX path relative to the tree's root -> whole new content."""
+    attempt: int = 1
+    resumes: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -511,6 +531,12 @@ class Verdict:
     exit_code: int
     confirmed: tuple[float, ...] = ()
     error: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether `pushtrain resume` can go on with the run, whose checkpoints are kept for that:
+        it was stopped, or its engine was gone."""
+        return self.state in (RunState.STOPPED, RunState.SUPERSEDED) or self.exit_code == 4
 
     @property
     def is_met(self) -> bool:

@@ -15,6 +15,7 @@ from pushtrain.entities import (
     Budget,
     Detection,
     Epoch,
+    Failure,
     Image,
     ImagePlan,
     Knob,
@@ -81,7 +82,54 @@ class TrialStarted:
     seed: int
     origin: str
     attempt: int = 1
+    worker: int = 0
+    """Number of the worker: its volume holds the trial's checkpoints."""
+    resumes: bool = False
+    """Whether the attempt goes on from the checkpoints of the one before."""
     event: Literal["trial_started"] = "trial_started"
+
+
+@dataclass(frozen=True, slots=True, config=_STRICT)
+class AttemptFailed:
+    """An attempt at a trial failed, and another one follows.
+
+    Attributes:
+        seconds: how long it took.
+        remedy: what is changed for the next one, for people; empty where nothing is.
+        pause: seconds until then.
+        memory, shm: bytes that the run's containers get from now on.
+        values: the trial's knob values from now on.
+    """
+
+    trial: int
+    attempt: int
+    failure: Failure
+    seconds: float
+    remedy: str = ""
+    pause: float = 0.0
+    memory: int | None = None
+    shm: int | None = None
+    values: dict[str, KnobValue] | None = None
+    event: Literal["attempt_failed"] = "attempt_failed"
+
+
+@dataclass(frozen=True, slots=True, config=_STRICT)
+class TrialResumed:
+    """An attempt goes on from a checkpoint, after so many epochs of the trial."""
+
+    trial: int
+    attempt: int
+    epochs: int
+    event: Literal["trial_resumed"] = "trial_resumed"
+
+
+@dataclass(frozen=True, slots=True, config=_STRICT)
+class Replanned:
+    """Another image is needed than was planned."""
+
+    plan: ImagePlan
+    why: str
+    event: Literal["replanned"] = "replanned"
 
 
 @dataclass(frozen=True, slots=True, config=_STRICT)
@@ -186,6 +234,9 @@ Event: TypeAlias = (
     | ImageReady
     | DataRead
     | TrialStarted
+    | AttemptFailed
+    | TrialResumed
+    | Replanned
     | EpochEnded
     | TrialEnded
     | StopRequested

@@ -254,6 +254,9 @@ class TrialWatcher(Protocol):
     def on_log(self, trial: int, text: str) -> None:
         """The script printed something."""
 
+    def on_resumed(self, trial: int, attempt: int, epochs: int) -> None:
+        """The attempt goes on from a checkpoint, after so many epochs of the trial."""
+
     def on_alive(self, trial: int, memory: int) -> None:
         """The trial is alive (about once a second) and uses this many bytes."""
 
@@ -261,22 +264,26 @@ class TrialWatcher(Protocol):
 class Trainer(Protocol):
     """One warm worker: trains trials one after another.
 
-    Order: `start` once, then `train` any number of times, then `close`. `train` is called from
-    one thread; `stop` may be called from any other at any time. A trial that fails is a result,
-    never an exception; EngineUnreachable and SandboxError mean the worker itself is gone.
+    Order: `start`, then `train` any number of times, then `close`. `start` and `train` are called
+    from one thread; `stop` may be called from any other at any time. An attempt that fails is a
+    result, never an exception; EngineUnreachable and SandboxError mean that no worker can be
+    brought up, the latter with the fact `cause` where another attempt may help.
     """
 
     def start(self) -> Mapping[str, str]:
-        """Brings up the worker; gives the fingerprint of each declared data directory.
+        """Brings up the worker, if none is up; gives each declared data directory's fingerprint.
 
         Raises TrainingError when the framework cannot be imported.
         """
 
     def train(self, spec: TrialSpec, watcher: TrialWatcher) -> TrialResult:
-        """Trains one trial to its end and brings its artifacts to `trials/<number>/`."""
+        """One attempt at a trial, to its end; brings its artifacts to `trials/<number>/`."""
 
-    def stop(self) -> None:
-        """Ends the trial under way, if any (its result is STOPPED) and refuses further ones."""
+    def stop(self, *, keep: bool = False) -> None:
+        """Ends the trial under way, if any (its result is STOPPED) and refuses further ones.
+
+        With `keep` it gets time to save a checkpoint; otherwise it ends at once.
+        """
 
     def close(self) -> None:
         """Removes the worker and everything it held on the engine; idempotent."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 
@@ -14,6 +15,21 @@ _HEADROOM = GIB
 """Memory of the engine's host that is left to the host itself by default."""
 
 
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What each container of a run may have.
+
+    Attributes:
+        limits: what it gets at first.
+        mounts: declared data directories.
+        most_memory: bytes of memory that it may get where less is too little.
+    """
+
+    limits: Limits
+    mounts: tuple[Mount, ...]
+    most_memory: int
+
+
 def grant(
     push: Push,
     wishes: RepositorySettings,
@@ -22,7 +38,7 @@ def grant(
     *,
     network: bool = False,
     parallel: int = 1,
-) -> tuple[Limits, tuple[Mount, ...]]:
+) -> Grant:
     """The limits and mounts of each container of a run.
 
     Args:
@@ -52,8 +68,8 @@ def grant(
     if limits.network and not (network or trusted or _allows_network(push, operator)):
         raise _refused(push, "limits.network", "the network", "allow.network")
     cpus = limits.cpus or max(engine.cpus / parallel, 0.5)
-    return (
-        Limits(
+    return Grant(
+        limits=Limits(
             memory=memory,
             cpus=min(cpus, engine.cpus),
             pids=limits.pids,
@@ -62,7 +78,10 @@ def grant(
             log=limits.log,
             network=limits.network or network,
         ),
-        tuple(_mount(push, t, s, operator) for t, s in sorted(wishes.data.directories.items())),
+        mounts=tuple(
+            _mount(push, t, s, operator) for t, s in sorted(wishes.data.directories.items())
+        ),
+        most_memory=max(memory, min(most, allowed or most)),
     )
 
 

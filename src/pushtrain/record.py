@@ -7,8 +7,10 @@ from dataclasses import dataclass, field, replace
 
 from pushtrain.entities import (
     Budget,
+    Cause,
     Detection,
     Epoch,
+    Failure,
     Image,
     ImagePlan,
     Knob,
@@ -21,6 +23,7 @@ from pushtrain.entities import (
     Wishes,
 )
 from pushtrain.events import (
+    AttemptFailed,
     DataRead,
     DriverLost,
     Entry,
@@ -32,16 +35,22 @@ from pushtrain.events import (
     MessageSent,
     PatchCommitted,
     Planned,
+    Replanned,
     RunStarted,
     StateChanged,
     StopRequested,
     TrialEnded,
+    TrialResumed,
     TrialStarted,
     Warned,
 )
 
 CONFIRMATION = "confirmation"
 """The origin of a trial that repeats the winner under another seed."""
+
+
+MISHAPS = frozenset({Cause.CRASH, Cause.KILLED, Cause.STALLED})
+"""Ends that happen to any script, and to a machine that is not well again and again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +68,10 @@ class RunRecord:
         running: the trials under way, by number.
         origins: where each started trial's values come from.
         epochs: the epochs so far of the trials under way.
+        failed_attempts: the attempts that were followed by another one, by trial.
+        in_vain: attempts in a row, over all trials, that ended by no fault of the script and
+            finished no epoch.
+        memory, shm: bytes that containers get, where more was needed than was granted first.
         drivers_lost: how often the monitor had to start a new driver.
         stop: the request to stop, where one was made.
         data_directories: fingerprints of the declared data directories, by mount point.
@@ -87,6 +100,10 @@ class RunRecord:
     running: dict[int, TrialStarted] = field(default_factory=dict)
     origins: dict[int, str] = field(default_factory=dict)
     epochs: dict[int, tuple[Epoch, ...]] = field(default_factory=dict)
+    failed_attempts: dict[int, tuple[AttemptFailed, ...]] = field(default_factory=dict)
+    in_vain: int = 0
+    memory: int | None = None
+    shm: int | None = None
     planned_epochs: dict[int, int] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     drivers_lost: int = 0
@@ -161,14 +178,21 @@ def _after(record: RunRecord, entry: Entry) -> RunRecord:  # noqa: PLR0911, PLR0
                 record,
                 running={**record.running, event.trial: event},
                 origins={**record.origins, event.trial: event.origin},
-                epochs={**record.epochs, event.trial: ()},
+                epochs={**record.epochs, event.trial: _kept_epochs(record, event)},
             )
+        case AttemptFailed() as event:
+            return _after_attempt(record, event)
+        case TrialResumed() as event:
+            return record
+        case Replanned(plan=plan):
+            return replace(record, plan=plan)
         case EpochEnded() as event:
             return _with_epoch(record, event)
         case TrialEnded() as event:
-            number = event.result.number
+            number, failure = event.result.number, event.result.failure
             return replace(
                 record,
+                in_vain=_in_vain(record, failure),
                 trials={**record.trials, number: event.result},
                 running={k: v for k, v in record.running.items() if k != number},
                 epochs={k: v for k, v in record.epochs.items() if k != number},
@@ -196,8 +220,34 @@ def _after(record: RunRecord, entry: Entry) -> RunRecord:  # noqa: PLR0911, PLR0
 
 
 def _with_epoch(record: RunRecord, event: EpochEnded) -> RunRecord:
-    so_far = (*record.epochs.get(event.trial, ()), event.epoch)
+    before = record.epochs.get(event.trial, ())
+    so_far = (*(one for one in before if one.number < event.epoch.number), event.epoch)
     planned = record.planned_epochs
     if event.epochs is not None:
         planned = {**planned, event.trial: event.epochs}
-    return replace(record, epochs={**record.epochs, event.trial: so_far}, planned_epochs=planned)
+    return replace(
+        record,
+        epochs={**record.epochs, event.trial: so_far},
+        planned_epochs=planned,
+        in_vain=0,
+    )
+
+
+def _kept_epochs(record: RunRecord, event: TrialStarted) -> tuple[Epoch, ...]:
+    """An attempt that goes on says the epochs before it again."""
+    return record.epochs.get(event.trial, ()) if event.resumes else ()
+
+
+def _after_attempt(record: RunRecord, event: AttemptFailed) -> RunRecord:
+    attempts = (*record.failed_attempts.get(event.trial, ()), event)
+    return replace(
+        record,
+        failed_attempts={**record.failed_attempts, event.trial: attempts},
+        in_vain=_in_vain(record, event.failure),
+        memory=event.memory or record.memory,
+        shm=event.shm or record.shm,
+    )
+
+
+def _in_vain(record: RunRecord, failure: Failure | None) -> int:
+    return record.in_vain + 1 if failure is not None and failure.cause in MISHAPS else 0

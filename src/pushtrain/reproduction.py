@@ -39,7 +39,8 @@ from pushtrain.interfaces import TrialWatcher
 from pushtrain.knobs import SourceRewriter, find_knobs
 from pushtrain.manifest import Manifest, sha256
 from pushtrain.notify import tell_nobody
-from pushtrain.run import Grant, Progress, Workshop
+from pushtrain.permissions import Grant
+from pushtrain.run import Progress, Workshop
 from pushtrain.settings import load_repository
 from pushtrain.source import checkout
 from pushtrain.store import LiveRun, Observer, Store
@@ -145,10 +146,13 @@ class _Again:
         grant = self._workshop.permit(record.push, settings, record.wishes)
         same_image = self._ready_image(live, record.plan)
         live.append(StateChanged(RunState.TRAINING))
-        with closing(self._workshop.trainer(live, settings, grant, 0)) as trainer:
-            self._check_data(live, trainer.start(), grant)
-            live.append(TrialStarted(spec.number, dict(spec.values), spec.seed, ORIGIN))
-            result = trainer.train(spec, _Watcher(live))
+        try:
+            with closing(self._workshop.trainer(live, settings, grant, 0)) as trainer:
+                self._check_data(live, trainer.start(), grant)
+                live.append(TrialStarted(spec.number, dict(spec.values), spec.seed, ORIGIN))
+                result = trainer.train(spec, _Watcher(live))
+        finally:
+            self._workshop.clear(live)
         live.append(TrialEnded(result))
         now = {artifact.path: artifact.sha256 for artifact in result.artifacts}
         same = {then.path: now.get(then.path) == then.sha256 for then in manifest.artifacts}
@@ -203,6 +207,9 @@ class _Watcher(TrialWatcher):
         return False
 
     def on_log(self, trial: int, text: str) -> None:
+        pass
+
+    def on_resumed(self, trial: int, attempt: int, epochs: int) -> None:
         pass
 
     def on_alive(self, trial: int, memory: int) -> None:

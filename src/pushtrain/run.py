@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import shutil
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -18,8 +19,10 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from pushtrain import __version__
+from pushtrain.attempts import Means
 from pushtrain.conclusion import judge, judge_error
 from pushtrain.detect import detect
+from pushtrain.detect.distributions import distribution
 from pushtrain.entities import (
     Budget,
     Detection,
@@ -35,15 +38,18 @@ from pushtrain.events import (
     ImageReady,
     Judged,
     Planned,
+    Replanned,
     RunStarted,
     StateChanged,
     StopRequested,
     Warned,
 )
-from pushtrain.interfaces import Limits, Mount, Searcher, Trainer
+from pushtrain.interfaces import Searcher, Trainer
 from pushtrain.knobs import SourceRewriter, find_knobs
 from pushtrain.objective import settle
+from pushtrain.permissions import Grant
 from pushtrain.record import RunRecord
+from pushtrain.relaunch import Policy
 from pushtrain.settings import BudgetSettings, ImageSettings, RepositorySettings, load_repository
 from pushtrain.source import checkout, origin
 from pushtrain.store import LiveRun, Observer, RunFolder, Store
@@ -76,14 +82,6 @@ class Request:
     wishes: Wishes = field(default_factory=Wishes)
 
 
-@dataclass(frozen=True, slots=True)
-class Grant:
-    """What each container of a run may have."""
-
-    limits: Limits
-    mounts: tuple[Mount, ...]
-
-
 class Workshop(Protocol):
     """Makes the parts that a run needs, from the settings and from what this machine has.
 
@@ -97,6 +95,9 @@ class Workshop(Protocol):
     def permit(self, push: Push, settings: RepositorySettings, wishes: Wishes) -> Grant:
         """What the containers may have; raises SettingsError, EngineUnreachable."""
 
+    def policy(self, grant: Grant) -> Policy:
+        """What follows failed attempts."""
+
     def build_image(self, plan: ImagePlan, on_line: Progress) -> Image:
         """The image of a plan, built if need be; raises ImageError, EngineUnreachable."""
 
@@ -107,6 +108,9 @@ class Workshop(Protocol):
         self, live: LiveRun, settings: RepositorySettings, grant: Grant, index: int
     ) -> Trainer:
         """The trainer of worker number `index`."""
+
+    def clear(self, live: LiveRun) -> None:
+        """Removes what an ended run has on the engine; never raises."""
 
     def publish(self, live: LiveRun) -> None:
         """Writes model, patch, manifest and report, and tells people; never raises."""
@@ -232,7 +236,10 @@ class Drive:
             JournalError: the journal itself cannot be written.
         """
         if self._live.record.verdict is None:
-            self._live.append(Judged(self._judged()))
+            judged = self._judged()
+            if not judged.goes_on:
+                self._workshop.clear(self._live)
+            self._live.append(Judged(judged))
         self._workshop.publish(self._live)
         verdict = self._live.record.verdict
         assert verdict is not None
@@ -266,13 +273,20 @@ class Drive:
         record = live.record
         assert record.push is not None and record.plan is not None
         grant = workshop.permit(record.push, settings, record.wishes)
+        policy = workshop.policy(grant)
         self._ensure_image(record.plan)
         live.append(StateChanged(RunState.TRAINING))
         training = Training(
             live,
             workshop.searcher(live.record),
             SourceRewriter(live.folder.source, record.knobs),
-            lambda index: workshop.trainer(live, settings, grant, index),
+            Means(
+                lambda index: workshop.trainer(
+                    live, settings, replace(grant, limits=policy.limits(live.record)), index
+                ),
+                policy,
+                _Images(self, settings.image),
+            ),
             _countdown(live.record),
         )
         ending = self._already_met() or training.until_met()
@@ -324,6 +338,20 @@ class Drive:
         image = self._workshop.build_image(plan, on_line)
         self._live.append(ImageReady(image, lines > 0, time.monotonic() - started))
 
+    def make_image(self, settings: ImageSettings, module: str) -> None:
+        """Makes the image again, with what brings `module`; see `attempts.Remedies`."""
+        live, record = self._live, self._live.record
+        assert record.plan is not None and record.detection is not None
+        plan = record.plan
+        if module:
+            packages = (*settings.packages, distribution(module))
+            wider = settings.model_copy(update={"packages": packages})
+            plan = self._workshop.plan_image(record.detection, wider, live.folder.source)
+        self._ensure_image(plan)
+        if plan != record.plan:
+            live.append(Replanned(plan, f"the script imports {module}"))
+        live.append(StateChanged(RunState.TRAINING))
+
     def _already_met(self) -> Ending | None:
         """A run whose driver died after the winning trial has nothing left to search."""
         best, objective = self._live.record.best, self._live.record.objective
@@ -346,6 +374,19 @@ class Drive:
         stop = self._live.record.stop
         superseded = stop is not None and stop.superseded_by is not None
         return Ending(RunState.SUPERSEDED if superseded else RunState.STOPPED)
+
+
+class _Images:
+    """Makes images for `Attempts`, one at a time."""
+
+    def __init__(self, drive: Drive, settings: ImageSettings) -> None:
+        self._drive = drive
+        self._settings = settings
+        self._lock = threading.Lock()
+
+    def make_image(self, module: str) -> None:
+        with self._lock:
+            self._drive.make_image(self._settings, module)
 
 
 def _budget(settings: BudgetSettings, wishes: Wishes) -> Budget:

@@ -194,6 +194,34 @@ class KeepSettings(_Section):
     """Runs and images used within so many days."""
 
 
+class RelaunchRule(_Section):
+    """What follows an attempt that failed: how many attempts one trial has in all, and the pause
+    before the second one, which doubles with each further one."""
+
+    attempts: int = Field(ge=1, le=1000)
+    pause: float = Field(default=0.2, ge=0, le=3600)
+
+
+class RelaunchSettings(_Section):
+    """`[relaunch]`: which failed attempts are followed by another one; every other cause ends its
+    trial at once."""
+
+    out_of_memory: RelaunchRule = RelaunchRule(attempts=8)
+    shared_memory: RelaunchRule = RelaunchRule(attempts=4)
+    crash: RelaunchRule = RelaunchRule(attempts=2)
+    killed: RelaunchRule = RelaunchRule(attempts=20)
+    stalled: RelaunchRule = RelaunchRule(attempts=3)
+    disk_full: RelaunchRule = RelaunchRule(attempts=4, pause=15)
+    engine_gone: RelaunchRule = RelaunchRule(attempts=15, pause=2)
+    image_missing: RelaunchRule = RelaunchRule(attempts=3)
+    missing_module: RelaunchRule = RelaunchRule(attempts=2)
+    longest_pause: float = Field(default=60.0, ge=0, le=3600)
+    """Seconds; pauses are drawn from the upper half of what they may be."""
+    breaker: int = Field(default=5, ge=1)
+    """Attempts in a row, over all trials of a run, that may end by a crash, a kill or a stall
+    before any epoch is finished: then the run is given up."""
+
+
 class OperatorSettings(_Section):
     """The operator's `config.toml`, whole."""
 
@@ -201,6 +229,7 @@ class OperatorSettings(_Section):
     mail: MailSettings = MailSettings()
     notify: NotifySettings = NotifySettings()
     keep: KeepSettings = KeepSettings()
+    relaunch: RelaunchSettings = RelaunchSettings()
 
 
 def home() -> Path:

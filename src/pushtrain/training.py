@@ -9,6 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import closing
 from dataclasses import dataclass, replace
 
+from pushtrain.attempts import Attempts, Means
 from pushtrain.entities import (
     Cause,
     Epoch,
@@ -21,10 +22,18 @@ from pushtrain.entities import (
     TrialState,
 )
 from pushtrain.errors import PushtrainError
-from pushtrain.events import DataRead, EpochEnded, TrialEnded, TrialStarted, Warned
-from pushtrain.interfaces import Proposal, Rewriter, Searcher, Trainer
+from pushtrain.events import (
+    DataRead,
+    EpochEnded,
+    TrialEnded,
+    TrialResumed,
+    TrialStarted,
+    Warned,
+)
+from pushtrain.interfaces import Proposal, Rewriter, Searcher
 from pushtrain.objective import epoch_value
 from pushtrain.record import CONFIRMATION, RunRecord
+from pushtrain.relaunch import next_attempt
 from pushtrain.store import LiveRun
 
 _log = logging.getLogger(__name__)
@@ -35,7 +44,10 @@ _POLL = 0.5
 _MOST_FAILURES = 3
 """Trials that may fail by the same cause before any gave a value."""
 
-_HOPELESS = (Cause.DOWNLOAD, Cause.NO_VALUE)
+_GOES_ON = (RunState.STOPPED, RunState.SUPERSEDED)
+"""Ends of a run that `pushtrain resume` can go on with."""
+
+_HOPELESS = (Cause.DOWNLOAD, Cause.NO_VALUE, Cause.MISSING_MODULE)
 """Causes that no other knob value can cure."""
 
 ON_TRAINING_DATA = (
@@ -71,7 +83,7 @@ class Training:
         live: the run; its record says what has been trained already.
         searcher: proposes values; told of every end.
         rewriter: puts values into the source.
-        make_trainer: makes the trainer of worker number i.
+        means: what it is trained with.
         seconds_left: what remains of the budget's wall-clock time.
     """
 
@@ -80,16 +92,16 @@ class Training:
         live: LiveRun,
         searcher: Searcher,
         rewriter: Rewriter,
-        make_trainer: Callable[[int], Trainer],
+        means: Means,
         seconds_left: Callable[[], float],
     ) -> None:
         self._live = live
         self._searcher = searcher
         self._rewriter = rewriter
-        self._make_trainer = make_trainer
+        self._means = means
         self._seconds_left = seconds_left
         self._lock = threading.RLock()
-        self._trainers: list[Trainer] = []
+        self._workers: list[Attempts] = []
         self._ending: Ending | None = None
         self._waiting: list[TrialStarted] = list(live.record.running.values())
 
@@ -156,19 +168,27 @@ class Training:
             if self._ending is not None:
                 return
             self._ending = ending
-            trainers = list(self._trainers)
-        for trainer in trainers:
-            trainer.stop()
+            workers = list(self._workers)
+        for worker in workers:
+            worker.stop(keep=ending.state in _GOES_ON)
 
     def _work(self, index: int, only_waiting: bool) -> None:
-        with closing(self._make_trainer(index)) as trainer:
+        attempts = Attempts(
+            self._live,
+            index,
+            self._means,
+            self._spec,
+            _Watcher(self._live, self._searcher),
+            on_data=self._note_data,
+        )
+        with closing(attempts) as worker:
             with self._lock:
                 if self._ending is not None:
                     return
-                self._trainers.append(trainer)
-            self._note_data(trainer.start())
-            while (started := self._next(only_waiting)) is not None:
-                self._take(trainer.train(self._spec(started), _Watcher(self._live, self._searcher)))
+                self._workers.append(worker)
+            worker.warm_up()
+            while (started := self._next(index, only_waiting)) is not None:
+                self._take(worker.train(started))
 
     def _note_data(self, fingerprints: Mapping[str, str]) -> None:
         with self._lock:
@@ -178,24 +198,32 @@ class Training:
                     self._live.append(Warned("a declared data directory changed during the run"))
                 self._live.append(DataRead(dict(fingerprints)))
 
-    def _next(self, only_waiting: bool) -> TrialStarted | None:
+    def _next(self, index: int, only_waiting: bool) -> TrialStarted | None:
         """The next trial, already in the journal; None when there is to be none."""
         with self._lock:
             if self._ending is not None:
                 return None
-            if self._waiting:
-                started = self._waiting.pop(0)
-                attempts = 1 if started.trial not in self._live.record.running else 2
-                started = replace(started, attempt=started.attempt + attempts - 1)
-            elif only_waiting or self._trials_left() <= 0:
-                return None
-            else:
+            started = self._interrupted(index)
+            if started is None:
+                if only_waiting or self._trials_left() <= 0:
+                    return None
                 proposal = self._searcher.ask()
                 if proposal is None:
                     return None
-                started = _start(proposal, self._live.record.seed)
+                started = _start(proposal, self._live.record.seed, index)
             self._live.append(started)
             return started
+
+    def _interrupted(self, index: int) -> TrialStarted | None:
+        """A trial that waits for this worker, which has its checkpoints: its next attempt."""
+        record = self._live.record
+        for started in self._waiting:
+            if started.worker == index:
+                self._waiting.remove(started)
+                if started.trial not in record.running:
+                    return started
+                return next_attempt(started, record.failed_attempts.get(started.trial, ()))
+        return None
 
     def _trials_left(self) -> int:
         record = self._live.record
@@ -203,12 +231,19 @@ class Training:
         return record.budget.trials - len(record.origins)
 
     def _spec(self, started: TrialStarted) -> TrialSpec:
-        changed = self._rewriter(started.values) if started.trial != 0 else {}
-        return TrialSpec(started.trial, started.values, started.seed, changed)
+        return TrialSpec(
+            number=started.trial,
+            values=started.values,
+            seed=started.seed,
+            changed=self._rewriter(started.values),
+            attempt=started.attempt,
+            resumes=started.resumes,
+        )
 
     def _take(self, result: TrialResult) -> None:
         """Writes a result down, tells the searcher, and draws the consequences."""
         result = _blamed(result)
+        before = self._live.record
         record = self._live.append(TrialEnded(result))
         if record.origins.get(result.number) == CONFIRMATION:
             return
@@ -225,7 +260,9 @@ class Training:
                 self._halt(Ending(RunState.SPENT))
         failure = result.failure
         if failure is not None and (
-            _is_final(result.number, failure.cause) or _is_fruitless(record, failure.cause)
+            _is_final(result.number, failure.cause)
+            or _is_fruitless(record, failure.cause)
+            or self._means.policy.is_broken(before, failure)
         ):
             self._halt(Ending(RunState.FAILED, failure))
 
@@ -238,6 +275,8 @@ class _Watcher:
         self._searcher = searcher
 
     def on_epoch(self, trial: int, epoch: Epoch, epochs: int | None) -> bool:
+        if epoch in self._live.record.epochs.get(trial, ()):
+            return False  # an attempt that goes on says again what was before it
         record = self._live.append(EpochEnded(trial, epoch, epochs))
         assert record.objective is not None
         value = epoch_value(epoch, record.objective)
@@ -248,13 +287,16 @@ class _Watcher:
     def on_log(self, trial: int, text: str) -> None:
         """The trainer keeps the log; nothing to do."""
 
+    def on_resumed(self, trial: int, attempt: int, epochs: int) -> None:
+        self._live.append(TrialResumed(trial, attempt, epochs))
+
     def on_alive(self, trial: int, memory: int) -> None:
         _log.debug("trial %d uses %d bytes", trial, memory)
 
 
-def _start(proposal: Proposal, seed: int) -> TrialStarted:
+def _start(proposal: Proposal, seed: int, worker: int) -> TrialStarted:
     values: KnobValues = proposal.values
-    return TrialStarted(proposal.number, dict(values), seed, proposal.origin)
+    return TrialStarted(proposal.number, dict(values), seed, proposal.origin, worker=worker)
 
 
 def _blamed(result: TrialResult) -> TrialResult:

@@ -82,6 +82,8 @@ class FakeTrainer:
         """Goes through the epochs at once, stopping and pruning as the watcher and `stop` say."""
         assert self.is_started, "start() comes first"
         assert not self.is_closed, "close() comes last"
+        if spec.resumes:
+            watcher.on_resumed(spec.number, spec.attempt, 0)
         if self.stopping.is_set():
             return self._result(spec, TrialState.STOPPED)
         self.trained.append(spec)
@@ -106,7 +108,7 @@ class FakeTrainer:
                 return self._result(spec, TrialState.PRUNED, epochs)
         return self._ended(spec, epochs, folder)
 
-    def stop(self) -> None:
+    def stop(self, *, keep: bool = False) -> None:
         """Ends the trial under way before its next epoch, and refuses further ones."""
         self.stopping.set()
 

@@ -14,8 +14,9 @@ from fakes.image_store import FakeImageStore
 from fakes.trainer import FakeTrainer, Score
 from pushtrain.assembly import Assembly
 from pushtrain.entities import Detection, Image, ImagePlan, KnobValues
-from pushtrain.run import Grant, Progress
-from pushtrain.settings import ImageSettings, OperatorSettings, RepositorySettings
+from pushtrain.permissions import Grant
+from pushtrain.run import Progress
+from pushtrain.settings import ImageSettings, OperatorSettings, RelaunchSettings, RepositorySettings
 from pushtrain.store import LiveRun, Store
 
 
@@ -23,6 +24,10 @@ def more_is_better(values: KnobValues, seed: int) -> float:
     """For support.repositories.FOREST: 0.7 as pushed (10 trees of depth 4), more with both."""
     trees, depth = float(values.get("n_estimators", 10)), float(values.get("max_depth", 4))
     return min(0.7 + (trees - 10) / 400 + (depth - 4) / 40, 1.0)
+
+
+AT_ONCE = OperatorSettings(relaunch=RelaunchSettings(longest_pause=0))
+"""Another attempt follows without a pause."""
 
 
 class FakeWorkshop(Assembly):
@@ -49,7 +54,7 @@ class FakeWorkshop(Assembly):
         before_epoch: Callable[[FakeTrainer, int, int], None] = lambda trainer, trial, epoch: None,
         publishes: bool = False,
     ) -> None:
-        super().__init__(Store(home), operator or OperatorSettings())
+        super().__init__(Store(home), operator or AT_ONCE)
         self.score, self.build, self.options = score, build, trainer or {}
         self.before_epoch, self.publishes = before_epoch, publishes
         self.trainers: list[FakeTrainer] = []

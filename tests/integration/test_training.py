@@ -73,13 +73,16 @@ def test_several_workers_of_a_run_train_side_by_side(
             assert list(pool.map(live, (0, 1))) == [0, 1]
         states = engine.find({LABEL_RUN: asked.run})
         assert {s.name for s in states} == {f"pushtrain-{asked.run}-{n}" for n in (0, 1)}
-        assert len(volumes(connection, asked.run)) == 2
+        assert len(volumes(connection, asked.run)) == 4
         for number in (0, 1):
             path = asked.trials / str(number) / "out/files/mine"
             assert path.read_text() == str(number)
     finally:
         for trainer in trainers:
             trainer.close()
+    kept = {f"pushtrain-{asked.run}-{n}" for n in (0, 1)}
+    assert volumes(connection, asked.run) == kept, "checkpoints outlive their containers"
+    remove_leftovers(engine, asked.run, checkpoints=True)
     assert volumes(connection, asked.run) == set()
 
 
@@ -94,7 +97,7 @@ def test_what_a_dead_driver_left_is_removed_by_the_next(
     assert len(engine.find({LABEL_RUN: asked.run})) == 2
     assert heir.train(trial(1, WELL), Watcher()).value == 0.9
     assert remove_leftovers(engine, asked.run) == 2
-    assert remove_leftovers(engine, asked.run) == 0
+    assert remove_leftovers(engine, asked.run, checkpoints=True) == 0
     assert volumes(connection, asked.run) == set()
 
 

@@ -61,6 +61,7 @@ class Watcher:
         self.epochs: list[tuple[int, Epoch, int | None]] = []
         self.text = ""
         self.memory: list[int] = []
+        self.resumed: list[tuple[int, int, int]] = []
         self.began = threading.Event()
         """Set when the trial is first heard of."""
 
@@ -73,6 +74,9 @@ class Watcher:
         self.text += text
         self.began.set()
         self._on_text(text)
+
+    def on_resumed(self, trial: int, attempt: int, epochs: int) -> None:
+        self.resumed.append((trial, attempt, epochs))
 
     def on_alive(self, trial: int, memory: int) -> None:
         self.memory.append(memory)

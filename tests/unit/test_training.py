@@ -13,6 +13,7 @@ import pytest
 
 from fakes.trainer import FakeTrainer
 from pushtrain import training as module
+from pushtrain.attempts import Means
 from pushtrain.entities import (
     Budget,
     Cause,
@@ -32,12 +33,14 @@ from pushtrain.entities import (
 )
 from pushtrain.errors import (
     EngineUnreachable,
+    ImageError,
     PushtrainError,
     SandboxError,
     TrainingError,
 )
 from pushtrain.events import (
     DataRead,
+    EpochEnded,
     Event,
     ImageReady,
     Planned,
@@ -49,10 +52,13 @@ from pushtrain.events import (
 )
 from pushtrain.interfaces import Proposal
 from pushtrain.record import CONFIRMATION
+from pushtrain.relaunch import Policy
+from pushtrain.settings import RelaunchRule, RelaunchSettings
 from pushtrain.store import LiveRun, Store
 from pushtrain.study import OptunaSearcher
 from pushtrain.training import ALL_TRIED, ON_TRAINING_DATA, TIME_SPENT, TRIALS_SPENT, Training
 from support import records
+from support.training import LIMITS
 
 KNOBS = (
     Knob("units", KnobKind.INTEGER, "t.py", 3, 0, 16, Interval(4, 64, log=True), "Dense.units"),
@@ -61,6 +67,9 @@ KNOBS = (
 OUT_OF_REACH = Objective("accuracy", 2.0)
 PATIENT = 20.0
 """Seconds after which a test that waits in vain fails."""
+
+
+AT_ONCE = RelaunchSettings(longest_pause=0)
 
 
 @pytest.fixture(autouse=True)
@@ -87,9 +96,12 @@ class Bench:
     """Options of every FakeTrainer."""
     before_epoch: Callable[[FakeTrainer, int, int], None] = lambda trainer, trial, epoch: None
     seconds_left: Callable[[], float] = lambda: 1e9
+    rules: RelaunchSettings = AT_ONCE
+    most_memory: int = LIMITS.memory
 
     def __post_init__(self) -> None:
         self.trainers: list[FakeTrainer] = []
+        self.images: list[str] = []
         self.store = Store(self.home / "home")
         self.live = LiveRun(self.store.create("x"))
         wishes = Wishes(parallel=self.parallel, seed=7)
@@ -136,7 +148,12 @@ class Bench:
         return trainer
 
     def training(self) -> Training:
-        return Training(self.live, self.searcher, rewritten, self.make_trainer, self.seconds_left)
+        means = Means(self.make_trainer, Policy(self.rules, LIMITS, self.most_memory), self)
+        return Training(self.live, self.searcher, rewritten, means, self.seconds_left)
+
+    def make_image(self, module: str) -> None:
+        """See `pushtrain.attempts.Remedies`."""
+        self.images.append(module)
 
     def train(self) -> module.Ending:
         ending = self.training().until_met()
@@ -158,6 +175,8 @@ class Bench:
 
 
 def rewritten(values: KnobValues) -> Mapping[str, bytes]:
+    if all(values[knob.name] == knob.value for knob in KNOBS if knob.name in values):
+        return {}
     return {"t.py": repr(sorted(values.items())).encode()}
 
 
@@ -344,7 +363,7 @@ def test_what_no_other_value_can_cure_is_final(tmp_path: Path, cause: Cause, tri
 
 @pytest.mark.parametrize(
     "cause",
-    [Cause.OUT_OF_MEMORY, Cause.TIME_LIMIT, Cause.CRASH, Cause.KILLED, Cause.BAD_OUTPUT],
+    [Cause.OUT_OF_MEMORY, Cause.TIME_LIMIT, Cause.CRASH, Cause.BAD_OUTPUT],
 )
 def test_a_trial_that_failed_for_another_reason_costs_only_itself(
     tmp_path: Path, cause: Cause
@@ -576,7 +595,8 @@ def test_a_run_taken_up_again_goes_on_as_if_nothing_had_happened(
     ending = second.train()
     assert (ending.state, ending.spent) == (RunState.SPENT, TRIALS_SPENT)
     assert [spec.number for spec in second.trained] == list(range(trial, 14))
-    assert second.results == whole.results
+    assert [replace(r, attempts=1) for r in second.results] == whole.results
+    assert [r.attempts for r in second.results if r.attempts > 1] == [2]
     assert second.live.record.origins == whole.live.record.origins
 
 
@@ -724,3 +744,133 @@ def test_events_of_a_run_are_in_their_order(tmp_path: Path) -> None:
     bench.train()
     kinds = [type(event) for event in bench.events(TrialStarted, TrialEnded, Warned, ImageReady)]
     assert kinds == [TrialStarted, TrialEnded] * 2
+
+
+# --- attempts ----------------------------------------------------------------------------------
+
+
+def failing_times(cause: Cause, times: int) -> Callable[[TrialSpec], Failure | None]:
+    """Trial 1 fails so often, and then no more."""
+
+    def fail(spec: TrialSpec) -> Failure | None:
+        is_due = spec.number == 1 and spec.attempt <= times
+        return Failure(cause, f"attempt {spec.attempt} {cause}", subject="xlrd") if is_due else None
+
+    return fail
+
+
+def test_a_killed_attempt_is_followed_by_one_that_goes_on(tmp_path: Path) -> None:
+    undisturbed = Bench(tmp_path / "a")
+    undisturbed.train()
+    bench = Bench(tmp_path / "b", trainer={"fail": failing_times(Cause.KILLED, 2)})
+    bench.train()
+    attempts = [s for s in bench.events(TrialStarted) if s.trial == 1]
+    assert [(s.attempt, s.resumes, s.worker) for s in attempts] == [
+        (1, False, 0),
+        (2, True, 0),
+        (3, True, 0),
+    ]
+    result = bench.results[1]
+    assert (result.attempts, result.state) == (3, TrialState.COMPLETE)
+    assert result.notes == ("attempt 1: attempt 1 killed", "attempt 2: attempt 2 killed")
+    assert [replace(r, attempts=1, notes=()) for r in bench.results] == undisturbed.results
+    assert len(bench.trainers) == 1, "the worker itself is as good as before"
+
+
+def test_more_memory_is_a_new_worker_and_stays_for_the_trials_after_it(tmp_path: Path) -> None:
+    fail = failing_times(Cause.OUT_OF_MEMORY, 1)
+    bench = Bench(tmp_path, trainer={"fail": fail}, most_memory=8 * LIMITS.memory)
+    bench.train()
+    assert len(bench.trainers) == 2 and bench.trainers[0].is_closed
+    assert bench.live.record.memory == 2 * LIMITS.memory
+    assert bench.results[1].state is TrialState.COMPLETE
+    assert [spec.number for spec in bench.trainers[1].trained] == [1, 2, 3, 4, 5]
+
+
+def test_a_smaller_batch_is_trained_and_told(tmp_path: Path) -> None:
+    batch = replace(KNOBS[0], name="batch", value=32, api="keras.Model.fit.batch_size")
+    fail = failing_times(Cause.OUT_OF_MEMORY, 1)
+    bench = Bench(tmp_path, knobs=(*KNOBS, batch), trainer={"fail": fail})
+    bench.train()
+    before, after = (s for s in bench.events(TrialStarted) if s.trial == 1)
+    assert after.values["batch"] == before.values["batch"] // 2
+    assert bench.results[1].values == after.values
+    assert "since memory is at its limit" in bench.results[1].notes[0]
+
+
+@pytest.mark.parametrize(
+    ("cause", "made"), [(Cause.IMAGE_MISSING, [""]), (Cause.MISSING_MODULE, ["xlrd"])]
+)
+def test_the_image_is_made_again(tmp_path: Path, cause: Cause, made: list[str]) -> None:
+    bench = Bench(tmp_path, trainer={"fail": failing_times(cause, 1)})
+    bench.train()
+    assert bench.images == made
+    assert len(bench.trainers) == 2
+    assert bench.results[1].state is TrialState.COMPLETE
+
+
+def test_a_module_that_cannot_be_had_is_the_trials_failure(tmp_path: Path) -> None:
+    missing = Failure(Cause.MISSING_MODULE, "imports xlrd", subject="xlrd")
+    bench = Bench(tmp_path, trainer={"fail": lambda spec: missing})
+
+    def make_image(module: str) -> None:
+        raise ImageError(f"there is no {module}")
+
+    bench.make_image = make_image  # type: ignore[method-assign]
+    ending = bench.train()
+    assert (ending.state, ending.failure) == (RunState.FAILED, missing)
+    assert any("cannot be added to the image" in w for w in bench.live.record.warnings)
+
+
+def test_a_crash_loop_ends_the_run_with_its_cause(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, trainer={"fail": failing(Cause.KILLED)}, trials=30)
+    ending = bench.train()
+    assert ending.state is RunState.FAILED
+    assert ending.failure is not None and ending.failure.cause is Cause.KILLED
+    assert bench.live.record.in_vain == AT_ONCE.breaker
+    assert len(bench.events(TrialStarted)) == AT_ONCE.breaker
+
+
+def test_an_engine_that_comes_back_costs_nothing(tmp_path: Path) -> None:
+    gone = [EngineUnreachable("no answer"), EngineUnreachable("no answer")]
+
+    def fail(spec: TrialSpec) -> PushtrainError | None:
+        return gone.pop() if gone and spec.number == 2 else None
+
+    bench = Bench(tmp_path, trainer={"fail": fail})
+    assert bench.train().state is RunState.SPENT
+    assert bench.results[2].attempts == 3
+    assert [one.failure.cause for one in bench.live.record.failed_attempts[2]] == [
+        Cause.ENGINE_GONE
+    ] * 2
+
+
+def test_a_stop_ends_the_pause_before_an_attempt(tmp_path: Path) -> None:
+    rules = RelaunchSettings(engine_gone=RelaunchRule(attempts=9, pause=3600), longest_pause=3600)
+    bench = Bench(
+        tmp_path, rules=rules, trainer={"fail": lambda spec: EngineUnreachable("no answer")}
+    )
+    bench.live.append(TrialStarted(0, {}, 7, "as pushed"))
+    other = LiveRun(bench.live.folder)
+    threading.Timer(0.05, lambda: other.append(StopRequested("by hand"))).start()
+    assert bench.restarted().train().state is RunState.STOPPED
+
+
+def test_an_interrupted_trial_goes_on_where_its_worker_was(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, parallel=2, trials=2)
+    bench.live.append(TrialStarted(0, {"units": 16, "rate": 0.01}, 7, "as pushed", worker=1))
+    again = bench.restarted()
+    again.train()
+    (attempt,) = (s for s in again.events(TrialStarted) if s.attempt == 2)
+    assert (attempt.trial, attempt.worker, attempt.resumes) == (0, 1, True)
+
+
+def test_what_an_attempt_says_again_is_written_once(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, trials=1)
+    bench.live.append(TrialStarted(0, {"units": 16, "rate": 0.01}, 7, "as pushed"))
+    trainer = bench.make_trainer(0)
+    first = trainer._epoch(TrialSpec(0, {"units": 16}, 7), 1)
+    bench.live.append(EpochEnded(0, first, 3))
+    bench.restarted().train()
+    said = [e.epoch.number for e in bench.restarted().events(EpochEnded) if e.trial == 0]
+    assert said == [1, 2, 3]

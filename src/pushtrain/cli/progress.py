@@ -19,6 +19,7 @@ from pushtrain.cli.render import emit, fixed
 from pushtrain.entities import Epoch, RunState, TrialResult, Verdict
 from pushtrain.events import (
     EVENT,
+    AttemptFailed,
     DriverLost,
     Entry,
     EpochEnded,
@@ -28,10 +29,12 @@ from pushtrain.events import (
     MessageSent,
     PatchCommitted,
     Planned,
+    Replanned,
     RunStarted,
     StateChanged,
     StopRequested,
     TrialEnded,
+    TrialResumed,
     TrialStarted,
     Warned,
 )
@@ -191,8 +194,18 @@ def told(entry: Entry, record: RunRecord) -> str | None:  # noqa: PLR0911, PLR09
             return f"image {image.plan.tag} {how}"
         case StateChanged(state=RunState.BUILDING):
             return f"image {record.plan.tag if record.plan else ''} is being readied"
-        case TrialStarted(trial=trial, origin=origin):
-            return f"trial {trial} starts ({origin}{_changes(record, trial)})"
+        case TrialStarted(trial=trial, origin=origin, attempt=attempt):
+            again = f", attempt {attempt}" if attempt > 1 else ""
+            return f"trial {trial} starts ({origin}{_changes(record, trial)}{again})"
+        case AttemptFailed() as event:
+            remedy = f"; {event.remedy}" if event.remedy else ""
+            soon = f" in {duration(event.pause)}" if event.pause >= 1 else ""
+            return f"{event.failure.message}{remedy}; it is started again{soon}"
+        case TrialResumed(trial=trial, epochs=epochs):
+            after = f"after epoch {epochs}" if epochs else "from its checkpoint"
+            return f"trial {trial} goes on {after}"
+        case Replanned(plan=plan, why=why):
+            return f"image {plan.tag}: {why}"
         case EpochEnded(trial=trial, epoch=epoch, epochs=epochs):
             of = f"/{epochs}" if epochs else ""
             return f"trial {trial} epoch {epoch.number}{of} {_epoch_value(record, epoch)}"

@@ -12,6 +12,7 @@ from pushtrain.engine.connection import Connection
 from pushtrain.engine.docker_sandbox import DockerSandbox
 from pushtrain.engine.inspection import inspect, state_of
 from pushtrain.engine.mounts import check_mounts
+from pushtrain.entities import Cause
 from pushtrain.errors import PushtrainError, SandboxError, SettingsError
 from pushtrain.interfaces import (
     LABEL_CHECKPOINTS,
@@ -138,6 +139,7 @@ class DockerEngine:
                 )
         if "no such image" in reason.lower():
             error.hint = "build it with `pushtrain image --build`"
+            error.facts["cause"] = Cause.IMAGE_MISSING
         elif "cpus" in reason.lower():
             error.hint = "lower limits.cpus"
         elif "memory" in reason.lower():

@@ -12,6 +12,18 @@ from pydantic.dataclasses import dataclass
 from pushtrain.entities import Cause, KnobValue, Objective, TrialResult, TrialState
 from pushtrain.objective import epoch_value
 
+_SAYS_NOTHING = frozenset(
+    {
+        Cause.KILLED,
+        Cause.STALLED,
+        Cause.DISK_FULL,
+        Cause.ENGINE_GONE,
+        Cause.IMAGE_MISSING,
+        Cause.MISSING_MODULE,
+    }
+)
+"""Ends that no knob value brings about."""
+
 
 class Outcome(StrEnum):
     """How a trial's values turned out."""
@@ -59,7 +71,7 @@ def observe(
     """What a result teaches; None where its end says nothing about its values."""
     if result.state in (TrialState.STOPPED, TrialState.RUNNING):
         return None
-    if result.failure is not None and result.failure.cause is Cause.KILLED:
+    if result.failure is not None and result.failure.cause in _SAYS_NOTHING:
         return None
     outcome, value = Outcome.BAD, None
     if result.state is TrialState.COMPLETE:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import math
+import re
 import signal
 
 from pushtrain.entities import Cause, Failure, Measurement
+from pushtrain.telling.text import size
 from pushtrain.trial.job import Trial, clean
 from pushtrain.trial.protocol import Connection, ScriptError, TrialOutcome
 
-_DISK_ERRORS = ("[Errno 27]", "[Errno 28]", "[Errno 122]")
-"""How Python begins the message of EFBIG, ENOSPC and EDQUOT."""
+_OVER_LIMIT, _NO_SPACE = "[Errno 27]", ("[Errno 28]", "[Errno 122]")
+"""How Python begins the message of EFBIG, and of ENOSPC and EDQUOT."""
+_IN_MEMORY = ("'/dev/shm", "'/tmp")
+"""How it names a file there."""
 _MEMORY_ERRORS = ("MemoryError", "ResourceExhaustedError")
 """Of Python and NumPy; of TensorFlow."""
+_MISSING = re.compile(r"No module named '([A-Za-z_][\w.]{0,199})'")
 _NO_PROCESS = "[Errno 11]"
 
 _DOWNLOAD_HINT = (
@@ -52,36 +57,60 @@ def explain(
 def _limit(trial: Trial, outcome: TrialOutcome) -> Failure | None:
     """A limit that ended the trial: told from counters and signals, or by the script's error."""
     facts, error, limits = outcome.exit, outcome.error, trial.job.limits
-    message = error.message if error else ""
     failed = facts.code != 0 or error is not None
     if (facts.oom_killed and failed) or (error and error.type.endswith(_MEMORY_ERRORS)):
         return Failure(
             Cause.OUT_OF_MEMORY,
-            f"{trial} ran out of memory (limit {_bytes(limits.memory)}) in image "
+            f"{trial} ran out of memory (limit {size(limits.memory)}) in image "
             f"{trial.image}{_at(error)}",
             *_place(error),
             hint="raise limits.memory in pushtrain.toml, or use smaller batches",
         )
-    if facts.disk_exceeded or (failed and message.startswith(_DISK_ERRORS)):
-        return Failure(
-            Cause.DISK_FULL,
-            f"{trial} wrote more than it may (limit {_bytes(limits.disk)} on disk, "
-            f"{_bytes(limits.shm)} in /tmp){_at(error)}",
-            *_place(error),
-            hint="raise limits.disk in pushtrain.toml, or let the script write less",
-        )
+    failure = _space(trial, outcome) if failed else None
+    if failure is not None:
+        return failure
     if facts.timed_out:
         return Failure(
             Cause.TIME_LIMIT,
             f"{trial} took longer than {trial.job.trial_seconds:g} s and was ended",
             hint="raise budget.trial_time in pushtrain.toml",
         )
+    message = error.message if error else ""
     if failed and (facts.pids_exceeded or message.startswith(_NO_PROCESS)):
         return Failure(
             Cause.TOO_MANY_PROCESSES,
             f"{trial} started more than {limits.pids} processes and threads{_at(error)}",
             *_place(error),
             hint="raise limits.pids in pushtrain.toml, or use fewer workers",
+        )
+    return None
+
+
+def _space(trial: Trial, outcome: TrialOutcome) -> Failure | None:
+    """Which place had no room left: what the trial may write, shared memory, or the host's disk."""
+    facts, error, limits = outcome.exit, outcome.error, trial.job.limits
+    message = error.message if error else ""
+    if facts.disk_exceeded or message.startswith(_OVER_LIMIT):
+        return Failure(
+            Cause.DISK_LIMIT,
+            f"{trial} wrote more than it may (limit {size(limits.disk)} on disk){_at(error)}",
+            *_place(error),
+            hint="raise limits.disk in pushtrain.toml, or let the script write less",
+        )
+    is_full = message.startswith(_NO_SPACE)
+    if facts.signal == signal.SIGBUS or (is_full and any(m in message for m in _IN_MEMORY)):
+        return Failure(
+            Cause.SHARED_MEMORY,
+            f"{trial} needs more than {size(limits.shm)} in /dev/shm or /tmp{_at(error)}",
+            *_place(error),
+            hint="raise limits.shm in pushtrain.toml, or use fewer data loading processes",
+        )
+    if is_full:
+        return Failure(
+            Cause.DISK_FULL,
+            f"{trial}: the disk of the engine's host is full{_at(error)}: {clean(message)}",
+            *_place(error),
+            hint="make room there; `pushtrain clean` removes what is no longer needed",
         )
     return None
 
@@ -111,6 +140,12 @@ def _own_end(trial: Trial, outcome: TrialOutcome) -> Failure | None:
             f"{trial} was stopped by a signal that was not ours",
             hint="see who sends signals to its container, and train it again",
         )
+    if facts.signal == signal.SIGKILL:
+        return Failure(
+            Cause.KILLED,
+            f"{trial}: its process was killed from outside (SIGKILL) in image {trial.image}",
+            hint="see who killed it",
+        )
     if facts.signal is not None:
         return Failure(
             Cause.CRASH,
@@ -119,14 +154,7 @@ def _own_end(trial: Trial, outcome: TrialOutcome) -> Failure | None:
             hint=f"{trial.logs} shows what it printed",
         )
     if error is not None:
-        last = error.message.strip().splitlines()
-        reason = f"{error.type}: {last[0]}" if last else error.type
-        return Failure(
-            Cause.USER_ERROR,
-            f"{trial} failed{_at(error)}: {clean(reason)}",
-            *_place(error),
-            hint=f"{trial.logs} shows the traceback",
-        )
+        return _raised(trial, error)
     if facts.code != 0:
         return Failure(
             Cause.USER_ERROR,
@@ -134,6 +162,27 @@ def _own_end(trial: Trial, outcome: TrialOutcome) -> Failure | None:
             hint=f"{trial.logs} shows what it printed",
         )
     return None
+
+
+def _raised(trial: Trial, error: ScriptError) -> Failure:
+    missing = _MISSING.match(error.message) if error.type == "ModuleNotFoundError" else None
+    if missing:
+        return Failure(
+            Cause.MISSING_MODULE,
+            f"{trial} imports {missing[1]}, which image {trial.image} does not hold{_at(error)}",
+            *_place(error),
+            hint="name what brings it in requirements.txt or under [image] packages in "
+            "pushtrain.toml",
+            subject=missing[1],
+        )
+    last = error.message.strip().splitlines()
+    reason = f"{error.type}: {last[0]}" if last else error.type
+    return Failure(
+        Cause.USER_ERROR,
+        f"{trial} failed{_at(error)}: {clean(reason)}",
+        *_place(error),
+        hint=f"{trial.logs} shows the traceback",
+    )
 
 
 def _no_value(trial: Trial, outcome: TrialOutcome) -> Failure:
@@ -167,8 +216,3 @@ def _signal(number: int) -> str:
         return signal.Signals(number).name
     except ValueError:
         return f"signal {number}"
-
-
-def _bytes(number: int) -> str:
-    mib = number / 1024**2
-    return f"{mib:.0f} MiB" if mib < 1024 else f"{mib / 1024:.1f} GiB"

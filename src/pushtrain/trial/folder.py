@@ -24,23 +24,28 @@ _CHUNK = 1024 * 1024
 class TrialFolder:
     """`trials/<number>/`: log.txt, and out/ with result.json, model/ and files/.
 
-    A context manager: the log is open inside the block. What an earlier attempt left is removed
-    at its beginning.
+    A context manager: the log is open inside the block. At its beginning the output of earlier
+    attempts goes; their log stays, and this one's follows it.
 
     Args:
         path: the folder; made if it is not there.
-        log_limit: bytes of log that are kept.
+        log_limit: bytes of log that are kept of an attempt.
+        attempt: its number, from 1.
     """
 
-    def __init__(self, path: Path, log_limit: int) -> None:
+    def __init__(self, path: Path, log_limit: int, attempt: int = 1) -> None:
         self.path = path
         self._left = log_limit
+        self._attempt = attempt
         self._out = path / "out"
 
     def __enter__(self) -> TrialFolder:
         self.path.mkdir(parents=True, exist_ok=True)
         shutil.rmtree(self._out, ignore_errors=True)
-        self._log = (self.path / "log.txt").open("wb", buffering=0)
+        mode = "wb" if self._attempt == 1 else "ab"
+        self._log = (self.path / "log.txt").open(mode, buffering=0)
+        if self._attempt > 1:
+            self._log.write(b"\n[pushtrain: attempt %d]\n" % self._attempt)
         return self
 
     def __exit__(

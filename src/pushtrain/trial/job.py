@@ -72,13 +72,15 @@ class Patience:
 
     Attributes:
         ready: for its imports (TensorFlow takes 8 to 25).
-        grace: between SIGTERM and SIGKILL to a trial's processes.
+        grace: between SIGTERM and SIGKILL to a trial's processes: they may save a checkpoint.
         slack: beyond a trial's time limit and grace, before its container is removed.
+        silence: without any word of a worker, which says every second that it is alive.
     """
 
     ready: float = 300
-    grace: float = 3
+    grace: float = 10
     slack: float = 20
+    silence: float = 60
 
 
 def clean(text: str) -> str:

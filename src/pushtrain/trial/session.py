@@ -22,6 +22,7 @@ from pushtrain.trial.protocol import (
     ImportFailed,
     Logged,
     Ready,
+    Resumed,
     TrialBegan,
     TrialOrder,
     TrialOutcome,
@@ -36,6 +37,10 @@ _log = logging.getLogger(__name__)
 
 class _Overdue(Exception):
     """The worker did not end the trial in time."""
+
+
+class _Silent(Exception):
+    """Nothing was heard of the worker for too long, though its container runs."""
 
 
 class Session:
@@ -107,6 +112,8 @@ class Session:
             failure = self._death(ended.state)
         except _Overdue:
             failure = self._overdue()
+        except _Silent:
+            failure = self._stalled()
         seconds = time.monotonic() - self._began
         return TrialEnd(outcome, tuple(self._epochs), seconds, artifacts, failure)
 
@@ -114,15 +121,20 @@ class Session:
 
     def _listen(self, stopping: threading.Event) -> TrialOver | None:
         """Hears the worker until the trial is over; None when it is to be stopped."""
+        heard = time.monotonic()
         while not stopping.is_set():
-            event = self._worker.next(self._deadline - time.monotonic())
+            until = min(self._deadline, heard + self._patience.silence)
+            event = self._worker.next(until - time.monotonic())
             if event is not None:
+                heard = time.monotonic()
                 self._check(event)
             match event:
                 case TrialOver():
                     return event
                 case EpochPassed():
                     self._on_epoch(event)
+                case Resumed():
+                    self._watcher.on_resumed(self._number, self._attempt, event.epochs)
                 case Logged():
                     self._folder.add_log(event.text)
                     self._watcher.on_log(self._number, event.text)
@@ -130,6 +142,8 @@ class Session:
                     self._watcher.on_alive(self._number, event.memory)
             if time.monotonic() >= self._deadline:
                 raise _Overdue
+            if time.monotonic() >= heard + self._patience.silence:
+                raise _Silent
         return None
 
     def _check(self, event: WorkerEvent) -> None:
@@ -191,7 +205,7 @@ class Session:
             return Failure(
                 Cause.KILLED,
                 f"{self._trial}: its container was removed from outside, image {image}",
-                hint="see who removed it; the next trial gets a new one",
+                hint="see who removed it",
             )
         if state.oom_killed and state.exit_code == 137:
             return Failure(
@@ -204,7 +218,15 @@ class Session:
         return Failure(
             Cause.KILLED,
             f"{self._trial}: container ended before the trial did ({how}) in image {image}{told}",
-            hint="see who killed it; the next trial gets a new one",
+            hint="see who killed it",
+        )
+
+    def _stalled(self) -> Failure:
+        return Failure(
+            Cause.STALLED,
+            f"{self._trial}: nothing was heard of its worker for {self._patience.silence:g} s, "
+            f"though its container runs, image {self._trial.image}",
+            hint="see whether somebody paused it, or its host is overloaded",
         )
 
     def _overdue(self) -> Failure:

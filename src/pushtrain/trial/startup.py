@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import chain
 
+from pushtrain.entities import Cause
 from pushtrain.errors import SandboxError, TrainingError
 from pushtrain.interfaces import (
     LABEL_ATTEMPT,
@@ -23,14 +24,21 @@ from pushtrain.trial.protocol import BadOutput, ImportFailed, Ready, WorkerEvent
 from pushtrain.trial.warm_worker import ROOT, WarmWorker, WorkerEnded
 
 
-def remove_leftovers(engine: Engine, run: str) -> int:
+def remove_leftovers(engine: Engine, run: str, *, checkpoints: bool = False) -> int:
     """Removes the containers of a run whose driver died; gives how many.
 
     For whoever drives the run next, before it starts any worker: it may start fewer of them.
+
+    Args:
+        engine: where they are.
+        run: the run's id.
+        checkpoints: its checkpoints go as well, since the run has ended.
     """
     left = engine.find({LABEL_RUN: run})
     for state in left:
         engine.remove(state.id)
+    for volume in engine.volumes({LABEL_RUN: run}) if checkpoints else ():
+        engine.remove_volume(volume.name)
     return len(left)
 
 
@@ -53,6 +61,7 @@ def launch(engine: Engine, job: Job, attempt: int) -> WarmWorker:
         },
         limits=job.limits,
         mounts=job.mounts,
+        checkpoints=name,
     )
     return WarmWorker(engine, spec)
 
@@ -115,6 +124,7 @@ def await_ready(
         f"run {job.run}: the worker in image {job.image.plan.tag} was not ready within "
         f"{patience.ready:g} s",
         hint="see whether the engine's host is overloaded",
+        cause=Cause.STALLED,
         run=job.run,
         image=job.image.plan.tag,
     )
@@ -156,5 +166,5 @@ def _ended(job: Job, ended: WorkerEnded) -> SandboxError:
         run=job.run,
         image=job.image.plan.tag,
         exit_code=state.exit_code if state else None,
-        oom_killed=bool(state and state.oom_killed),
+        cause=Cause.OUT_OF_MEMORY if state and state.oom_killed else Cause.KILLED,
     )

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from pushtrain.entities import TrialResult, TrialSpec
-from pushtrain.errors import PushtrainError, SandboxError
+from pushtrain.errors import PushtrainError
 from pushtrain.interfaces import Engine, TrialWatcher
 from pushtrain.trial import startup
 from pushtrain.trial.folder import TrialFolder
@@ -20,8 +20,8 @@ from pushtrain.trial.warm_worker import WarmWorker
 
 _log = logging.getLogger(__name__)
 
-_MOST_DEATHS = 5
-"""Workers in a row that may die before training is given up."""
+_LEAVING = 2.0
+"""Seconds that a worker may take beyond its trial's grace to leave by itself."""
 _RENEW_AFTER = 128 * 1024**2
 """Bytes that one worker may say: engines keep what a container prints until it is removed."""
 
@@ -30,7 +30,8 @@ class ContainerTrainer:
     """One warm worker in a hardened container; see `interfaces.Trainer`.
 
     A worker that dies, or that says what the protocol does not allow, is replaced before the
-    next trial.
+    next attempt. What it keeps of checkpoints lies on a volume that outlives it; removing that is
+    for whoever ends the run.
 
     Args:
         engine: where the container runs.
@@ -46,8 +47,7 @@ class ContainerTrainer:
         self._lock = threading.Lock()
         self._worker: WarmWorker | None = None
         self._ready: Ready | None = None
-        self._launched = self._deaths = 0
-        self._attempts: dict[int, int] = {}
+        self._launched = 0
         self._taken: set[int] = set()
         self._left_out: list[str] = []
 
@@ -68,19 +68,18 @@ class ContainerTrainer:
         return self._ready.data if self._ready else {}
 
     def train(self, spec: TrialSpec, watcher: TrialWatcher) -> TrialResult:
-        """Trains one trial to its end; a trial that fails is a result.
+        """One attempt at a trial, to its end; one that fails is a result.
 
         Raises:
-            SandboxError: too many workers in a row have died; also whatever `start` raises,
-                where a new worker is needed.
             JournalError: the trial's folder cannot be written.
+            Also whatever `start` raises, where a new worker is needed.
         """
         trial = Trial(self._job, spec)
         worker = self._worker_for(spec.number)
         if worker is None:
             return judge(trial, TrialEnd(None, (), 0.0), stopped=True)
         log_limit = self._job.limits.log + 1024  # the worker says where it left something out
-        with TrialFolder(self._job.trials / str(spec.number), log_limit) as folder:
+        with TrialFolder(self._job.trials / str(spec.number), log_limit, spec.attempt) as folder:
             session = Session(trial, worker, folder, watcher, self._patience)
             try:
                 return self._completed(session.train(self._order(spec), self._stopping))
@@ -91,11 +90,11 @@ class ContainerTrainer:
             finally:
                 self._settle(session.is_orderly)
 
-    def stop(self) -> None:
+    def stop(self, *, keep: bool = False) -> None:
         """Ends the trial under way and refuses further ones; never raises."""
         self._stopping.set()
         try:
-            self._discard()
+            self._discard(keep=keep)
         except PushtrainError as error:
             _log.warning("run %s: worker not removed: %s", self._job.run, error)
 
@@ -107,11 +106,11 @@ class ContainerTrainer:
 
     def _order(self, spec: TrialSpec) -> TrialOrder:
         job = self._job
-        attempt = self._attempts[spec.number] = self._attempts.get(spec.number, 0) + 1
         self._taken.add(spec.number)
         return TrialOrder(
             trial=spec.number,
-            attempt=attempt,
+            attempt=spec.attempt,
+            resume=spec.resumes,
             entry=job.entry,
             args=job.args,
             workdir=job.workdir,
@@ -131,9 +130,7 @@ class ContainerTrainer:
     def _settle(self, is_orderly: bool) -> None:
         """After a trial: a worker that broke off is not trusted with another one."""
         if is_orderly:
-            self._deaths = 0
             return
-        self._deaths += 1
         try:
             self._discard()
         except PushtrainError as error:
@@ -153,14 +150,6 @@ class ContainerTrainer:
         return None if self._stopping.is_set() else self._worker
 
     def _bring_up(self) -> None:
-        if self._deaths >= _MOST_DEATHS:
-            raise SandboxError(
-                f"run {self._job.run}: {self._deaths} containers in a row did not outlast their "
-                f"trial in image {self._job.image.plan.tag}",
-                hint=f"`pushtrain show {self._job.run}` gives each one's reason",
-                run=self._job.run,
-                deaths=self._deaths,
-            )
         self._launched += 1
         self._taken.clear()
         self._left_out = []
@@ -178,8 +167,8 @@ class ContainerTrainer:
         if self._stopping.is_set():
             self._discard()
 
-    def _discard(self) -> None:
+    def _discard(self, *, keep: bool = False) -> None:
         with self._lock:
             worker, self._worker = self._worker, None
         if worker is not None:
-            worker.remove()
+            worker.remove(grace=self._patience.grace + _LEAVING if keep else 0)

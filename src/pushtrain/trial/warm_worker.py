@@ -105,11 +105,11 @@ class WarmWorker:
         """What the engine knows of its container."""
         return self._sandbox.state()
 
-    def remove(self) -> None:
-        """Ends and removes the container and its volume; idempotent."""
+    def remove(self, *, grace: float = 0) -> None:
+        """Ends (SIGTERM, `grace` seconds, SIGKILL) and removes the container; idempotent."""
         self._removed.set()
         self.wake()
-        self._engine.remove(self._sandbox.id)
+        self._engine.remove(self._sandbox.id, grace=grace)
         if self._ear.is_alive() and self._ear is not threading.current_thread():
             self._ear.join(timeout=_SETTLING)
 

@@ -52,7 +52,7 @@ CASES: dict[str, tuple[dict[str, Any], Cause, str]] = {
     "killed for memory": (
         {"exit": ended(None, 9, oom_killed=True)},
         Cause.OUT_OF_MEMORY,
-        "ran out of memory (limit 128 MiB) in image pushtrain/none:1",
+        "ran out of memory (limit 128.0 MiB) in image pushtrain/none:1",
     ),
     "no memory to allocate": (
         {"exit": ended(), "error": raised("MemoryError")},
@@ -62,18 +62,35 @@ CASES: dict[str, tuple[dict[str, Any], Cause, str]] = {
     "no memory for a tensor": (
         {"exit": ended(), "error": raised("tensorflow.errors.ResourceExhaustedError", "OOM")},
         Cause.OUT_OF_MEMORY,
-        "limit 128 MiB",
+        "limit 128.0 MiB",
     ),
-    "disk": ({"exit": ended(None, 9, disk_exceeded=True)}, Cause.DISK_FULL, "16 MiB on disk"),
+    "disk": ({"exit": ended(None, 9, disk_exceeded=True)}, Cause.DISK_LIMIT, "16.0 MiB on disk"),
     "file too large": (
         {"exit": ended(), "error": raised("OSError", "[Errno 27] File too large")},
-        Cause.DISK_FULL,
+        Cause.DISK_LIMIT,
         "at train.py:9",
     ),
     "no space": (
         {"exit": ended(), "error": raised("OSError", "[Errno 28] No space left on device")},
         Cause.DISK_FULL,
-        "16 MiB in /tmp",
+        "the disk of the engine's host is full at train.py:9",
+    ),
+    "no space in memory": (
+        {"exit": ended(), "error": raised("OSError", "[Errno 28] No space left: '/dev/shm/x'")},
+        Cause.SHARED_MEMORY,
+        "16.0 MiB in /dev/shm or /tmp at train.py:9",
+    ),
+    "bus error": ({"exit": ended(None, 7)}, Cause.SHARED_MEMORY, "/dev/shm"),
+    "killed by somebody": ({"exit": ended(None, 9)}, Cause.KILLED, "killed from outside"),
+    "a module that is missing": (
+        {"exit": ended(), "error": raised("ModuleNotFoundError", "No module named 'xlrd.book'")},
+        Cause.MISSING_MODULE,
+        "imports xlrd.book, which image pushtrain/none:1 does not hold at train.py:9",
+    ),
+    "a module that is no module": (
+        {"exit": ended(), "error": raised("ModuleNotFoundError", "No module named '--index=x'")},
+        Cause.USER_ERROR,
+        "--index",
     ),
     "processes": ({"exit": ended(pids_exceeded=True)}, Cause.TOO_MANY_PROCESSES, "64 processes"),
     "threads": (
@@ -160,6 +177,6 @@ def test_with_a_network_an_error_is_an_error(trial: Trial) -> None:
 
 
 def test_what_was_exceeded_explains_why_it_took_so_long(trial: Trial) -> None:
-    for fact, cause in (("disk_exceeded", Cause.DISK_FULL), ("oom_killed", Cause.OUT_OF_MEMORY)):
+    for fact, cause in (("disk_exceeded", Cause.DISK_LIMIT), ("oom_killed", Cause.OUT_OF_MEMORY)):
         failure = told(trial, exit=ended(None, 9, timed_out=True, **{fact: True}))
         assert failure.cause is cause

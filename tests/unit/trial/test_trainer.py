@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -285,22 +286,49 @@ def test_a_death_is_told_by_its_facts_and_the_next_trial_gets_a_new_worker(
     assert trainer.train(trial(2), Watcher()).state is TrialState.COMPLETE
 
 
-def test_training_is_given_up_when_no_worker_lives(made: Made) -> None:
-    trainer, engine = made(dies(137))
-    trainer.start()
-    for number in range(5):
-        assert failure(trainer.train(trial(number), Watcher())).cause is Cause.KILLED
-    with pytest.raises(SandboxError, match=r"5 containers in a row .*pushtrain show r1"):
-        trainer.train(trial(5), Watcher())
-    assert engine.running == []
-
-
 def test_an_engine_that_goes_away_is_no_result(made: Made) -> None:
     trainer, engine = made(says(EngineUnreachable("no Docker Engine answers at fake://")))
     trainer.start()
     with pytest.raises(EngineUnreachable):
         trainer.train(trial(1), Watcher())
     assert engine.running == []
+
+
+def test_a_worker_of_which_nothing_is_heard_is_ended(made: Made) -> None:
+    def behave(sandbox: FakeSandbox, order: Order) -> Iterator[Said]:
+        yield begun(order)
+        sandbox.is_removed.wait()
+
+    trainer, engine = made(behave, patience=Patience(ready=5, silence=0.1))
+    trainer.start()
+    failed = failure(trainer.train(trial(1), Watcher()))
+    assert failed.cause is Cause.STALLED and "nothing was heard" in failed.message
+    assert engine.running == []
+
+
+def test_an_attempt_goes_on_where_the_one_before_left(made: Made) -> None:
+    orders: list[Order] = []
+
+    def behave(sandbox: FakeSandbox, order: Order) -> Iterator[Said]:
+        orders.append(order)
+        yield begun(order)
+        if order["resume"]:
+            yield {"event": "resumed", "trial": 1, "epochs": 2}
+            yield ended(order)
+        else:
+            sandbox.end(137)
+
+    trainer, engine = made(behave)
+    watcher = Watcher()
+    trainer.start()
+    assert failure(trainer.train(trial(1), watcher)).cause is Cause.KILLED
+    again = trainer.train(replace(trial(1), attempt=2, resumes=True), watcher)
+    assert again.state is TrialState.COMPLETE
+    assert [order["attempt"] for order in orders] == [1, 2]
+    assert watcher.resumed == [(1, 2, 2)]
+    assert len({sandbox.spec.checkpoints for sandbox in engine.sandboxes}) == 1
+    trainer.close()
+    assert len(engine.volumes({LABEL_RUN: "r1"})) == 1, "checkpoints outlive the worker"
 
 
 def test_a_worker_that_never_ends_its_trial_is_ended(made: Made) -> None:
@@ -379,7 +407,7 @@ def test_a_worker_that_dies_at_once_is_told_by_its_facts(tmp_path: Path) -> None
     trainer = ContainerTrainer(DiesAtOnce(greeting=()), job(tmp_path), IMPATIENT)
     with pytest.raises(SandboxError, match=r"exit 137, OOMKilled.*limits\.memory") as caught:
         trainer.start()
-    assert caught.value.facts["oom_killed"] is True
+    assert caught.value.facts["cause"] is Cause.OUT_OF_MEMORY
 
 
 def test_a_container_that_a_dead_driver_left_makes_room(made: Made, tmp_path: Path) -> None:

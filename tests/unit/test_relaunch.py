@@ -1,0 +1,152 @@
+"""What follows a failed attempt, cause by cause, and that it comes to an end."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pushtrain.entities import Cause, Failure, Interval, Knob, KnobKind
+from pushtrain.events import AttemptFailed, Entry, TrialStarted
+from pushtrain.record import MISHAPS, RunRecord, fold
+from pushtrain.relaunch import Policy, Relaunch, next_attempt
+from pushtrain.settings import RelaunchSettings
+from support.training import LIMITS, MIB
+
+BATCH = Knob(
+    "batch_size",
+    KnobKind.INTEGER,
+    "train.py",
+    9,
+    0,
+    64,
+    Interval(8, 256, log=True),
+    "keras.Model.fit.batch_size",
+)
+STARTED = TrialStarted(3, {"batch_size": 32}, 7, "search")
+RULES = RelaunchSettings()
+CAUSES = st.lists(st.sampled_from(sorted(Cause)), max_size=60)
+
+
+def failure(cause: Cause, subject: str = "") -> Failure:
+    return Failure(cause, f"it was {cause}", subject=subject)
+
+
+def after(record: RunRecord, *causes: Cause, most: int = LIMITS.memory) -> list[Relaunch]:
+    """Goes on as long as the policy says; what it said each time."""
+    policy, started, said = Policy(RULES, LIMITS, most), STARTED, list[Relaunch]()
+    record = fold("r", [Entry(1, 0.0, started)], record)
+    for number, cause in enumerate(causes, 2):
+        again = policy.after(record, started, failure(cause))
+        if again is None:
+            break
+        said.append(again)
+        values = None if again.values is None else dict(again.values)
+        failed = AttemptFailed(
+            started.trial,
+            started.attempt,
+            failure(cause),
+            1.0,
+            memory=again.memory,
+            shm=again.shm,
+            values=values,
+        )
+        record = fold("r", [Entry(number, 0.0, failed)], record)
+        started = next_attempt(started, record.failed_attempts[started.trial])
+        record = fold("r", [Entry(number, 0.0, started)], record)
+    return said
+
+
+@pytest.mark.parametrize(
+    "cause",
+    [
+        Cause.USER_ERROR,
+        Cause.REJECTED,
+        Cause.NOT_A_NUMBER,
+        Cause.NO_VALUE,
+        Cause.DOWNLOAD,
+        Cause.DISK_LIMIT,
+        Cause.TIME_LIMIT,
+        Cause.TOO_MANY_PROCESSES,
+        Cause.BAD_OUTPUT,
+    ],
+)
+def test_what_comes_out_the_same_again_is_not_tried_again(cause: Cause) -> None:
+    assert after(RunRecord("r"), cause) == []
+
+
+def test_memory_grows_to_what_is_allowed_and_then_the_batch_shrinks() -> None:
+    record = RunRecord("r", knobs=(BATCH,))
+    said = after(record, *[Cause.OUT_OF_MEMORY] * 20, most=300 * MIB)
+    assert [one.memory for one in said[:3]] == [256 * MIB, 300 * MIB, None]
+    assert said[0].remedy == "memory 128.0 MiB -> 256.0 MiB"
+    batches = [one.values["batch_size"] for one in said if one.values]
+    assert batches == [16, 8, 4, 2, 1]
+    assert said[2].remedy == "batch_size 32 -> 16, since memory is at its limit (300.0 MiB)"
+
+
+def test_without_a_batch_size_to_shrink_memory_is_the_end() -> None:
+    assert after(RunRecord("r"), Cause.OUT_OF_MEMORY) == []
+    said = after(RunRecord("r"), *[Cause.OUT_OF_MEMORY] * 9, most=2 * LIMITS.memory)
+    assert [one.memory for one in said] == [2 * LIMITS.memory]
+
+
+def test_a_smaller_batch_begins_again_and_more_memory_goes_on() -> None:
+    smaller = AttemptFailed(3, 1, failure(Cause.OUT_OF_MEMORY), 1.0, values={"batch_size": 16})
+    again = next_attempt(STARTED, (smaller,))
+    assert (again.attempt, again.values, again.resumes) == (2, {"batch_size": 16}, False)
+    assert next_attempt(again, (smaller,)).resumes, "its own checkpoints are of its own values"
+    larger = AttemptFailed(3, 1, failure(Cause.OUT_OF_MEMORY), 1.0, memory=MIB)
+    assert next_attempt(STARTED, (larger,)) == replace(STARTED, attempt=2, resumes=True)
+    assert next_attempt(STARTED, ()) == replace(STARTED, attempt=2, resumes=True)
+
+
+def test_shared_memory_grows_up_to_memory() -> None:
+    said = after(RunRecord("r"), *[Cause.SHARED_MEMORY] * 9)
+    assert [one.shm for one in said] == [64 * MIB, 128 * MIB]
+
+
+def test_images_are_made_again() -> None:
+    (first, second) = after(RunRecord("r"), *[Cause.IMAGE_MISSING] * 9)
+    assert first.needs_image and second.needs_image and not first.module
+    policy = Policy(RULES, LIMITS, LIMITS.memory)
+    again = policy.after(RunRecord("r"), STARTED, failure(Cause.MISSING_MODULE, "xlrd"))
+    assert again is not None and again.module == "xlrd" and again.needs_image
+    assert len(after(RunRecord("r"), *[Cause.MISSING_MODULE] * 9)) == 1
+
+
+def test_pauses_grow_with_jitter_and_are_the_same_again() -> None:
+    said = [one.pause for one in after(RunRecord("r"), *[Cause.ENGINE_GONE] * 40)]
+    assert len(said) == RULES.engine_gone.attempts - 1
+    assert said == [one.pause for one in after(RunRecord("r"), *[Cause.ENGINE_GONE] * 40)]
+    most = [min(2 * 2.0**n, RULES.longest_pause) for n in range(len(said))]
+    assert all(bound / 2 <= pause <= bound for pause, bound in zip(said, most, strict=True))
+    other = after(RunRecord("other"), Cause.ENGINE_GONE)[0].pause
+    assert other != said[0]
+
+
+def test_mishaps_in_a_row_open_the_breaker_and_an_epoch_closes_it() -> None:
+    policy = Policy(RULES, LIMITS, LIMITS.memory)
+    mishap = failure(Cause.KILLED)
+    record = RunRecord("r", in_vain=RULES.breaker - 2)
+    assert policy.after(record, STARTED, mishap) is not None
+    record = replace(record, in_vain=RULES.breaker - 1)
+    assert policy.is_broken(record, mishap) and policy.after(record, STARTED, mishap) is None
+    assert not policy.is_broken(record, failure(Cause.OUT_OF_MEMORY))
+    assert len(after(RunRecord("r"), *[Cause.KILLED] * 20)) == RULES.breaker - 1
+
+
+@given(CAUSES)
+def test_it_comes_to_an_end_within_the_rules_whatever_happens(causes: list[Cause]) -> None:
+    said = after(RunRecord("r", knobs=(BATCH,)), *causes, most=2**40)
+    happened = causes[: len(said)]
+    for cause in set(happened):
+        rule = getattr(RULES, cause.name.lower())
+        assert happened.count(cause) < rule.attempts
+    row = 0
+    for cause in happened:
+        row = row + 1 if cause in MISHAPS else 0
+        assert row < RULES.breaker
+    assert all(0 <= one.pause <= RULES.longest_pause for one in said)
