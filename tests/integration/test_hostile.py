@@ -19,7 +19,7 @@ from pushtrain.engine.connection import Connection
 from pushtrain.engine.docker_engine import DockerEngine
 from pushtrain.entities import Cause, Failure, Image, TrialResult, TrialState
 from pushtrain.interfaces import LABEL_RUN
-from pushtrain.trial import ContainerTrainer
+from pushtrain.trial import ContainerTrainer, remove_leftovers
 from support.training import LIMITS, QUICK, Watcher, job, trial
 
 pytestmark = [pytest.mark.engine, pytest.mark.xdist_group("engine")]
@@ -80,6 +80,7 @@ def arena(
         yield Arena(trainer, home, engine, run)
     finally:
         trainer.close()
+        remove_leftovers(engine, run, checkpoints=True)
     after = _held(connection, run_id)
     assert not engine.find({LABEL_RUN: run})
     assert after - before == set()
@@ -275,7 +276,7 @@ TAKING_TOO_MUCH = {
             with open(f"big-{number}", "wb") as file:
                 file.write(bytes(2**20))
         """,
-        Cause.DISK_FULL, "wrote more than it may (limit 16 MiB on disk", "limits.disk",
+        Cause.DISK_LIMIT, "wrote more than it may (limit 16.0 MiB on disk", "limits.disk",
     ),
     "fill the disk with one file": Attempt(
         """
@@ -283,7 +284,7 @@ TAKING_TOO_MUCH = {
             while True:
                 file.write(bytes(2**20))
         """,
-        Cause.DISK_FULL, "wrote more than it may", "limits.disk",
+        Cause.DISK_LIMIT, "wrote more than it may", "limits.disk",
     ),
     "fill the disk with empty files": Attempt(
         """
@@ -292,15 +293,15 @@ TAKING_TOO_MUCH = {
             open(f"{number}", "w").close()
         time.sleep(100)
         """,
-        Cause.DISK_FULL, "wrote more than it may", "limits.disk",
+        Cause.DISK_LIMIT, "wrote more than it may", "limits.disk",
     ),
     "fill what lies in memory": Attempt(
         """
-        with open("/tmp/big", "wb") as file:
-            while True:
+        for number in range(1000):
+            with open(f"/tmp/big-{number}", "wb") as file:
                 file.write(bytes(2**20))
         """,
-        Cause.DISK_FULL, "16 MiB in /tmp", "limits",
+        Cause.SHARED_MEMORY, "16.0 MiB in /dev/shm or /tmp", "limits",
     ),
     "take all memory": Attempt(
         """
@@ -308,7 +309,7 @@ TAKING_TOO_MUCH = {
         while True:
             kept.append(bytearray(2**22))
         """,
-        Cause.OUT_OF_MEMORY, "ran out of memory (limit 128 MiB)", "limits.memory",
+        Cause.OUT_OF_MEMORY, "ran out of memory (limit 128.0 MiB)", "limits.memory",
     ),
     "let a child take all memory": Attempt(
         """
@@ -316,7 +317,7 @@ TAKING_TOO_MUCH = {
         code = "x = []\\nwhile True: x.append(bytearray(2**22))"
         subprocess.run([sys.executable, "-c", code], check=True)
         """,
-        Cause.OUT_OF_MEMORY, "ran out of memory (limit 128 MiB)", "limits.memory",
+        Cause.OUT_OF_MEMORY, "ran out of memory (limit 128.0 MiB)", "limits.memory",
     ),
     "never end": Attempt("while True: pass", Cause.TIME_LIMIT, "took longer than 6 s"),
     "ignore SIGTERM": Attempt(
@@ -523,7 +524,7 @@ def test_whoever_kills_everything_kills_only_itself(arena: Arena) -> None:
         "os.kill(1, signal.SIGUSR1)\nos.kill(1, signal.SIGSTOP)\n"
         "os.kill(os.getpid(), signal.SIGKILL)"
     )
-    assert failure.cause is Cause.CRASH and "SIGKILL" in failure.message
+    assert failure.cause is Cause.KILLED and "SIGKILL" in failure.message
 
 
 def test_a_crash_is_told_apart(arena: Arena) -> None:

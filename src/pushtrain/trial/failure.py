@@ -66,7 +66,7 @@ def _limit(trial: Trial, outcome: TrialOutcome) -> Failure | None:
             *_place(error),
             hint="raise limits.memory in pushtrain.toml, or use smaller batches",
         )
-    failure = _space(trial, outcome) if failed else None
+    failure = _space(trial, outcome) if failed or facts.disk_exceeded else None
     if failure is not None:
         return failure
     if facts.timed_out:
@@ -98,7 +98,8 @@ def _space(trial: Trial, outcome: TrialOutcome) -> Failure | None:
             hint="raise limits.disk in pushtrain.toml, or let the script write less",
         )
     is_full = message.startswith(_NO_SPACE)
-    if facts.signal == signal.SIGBUS or (is_full and any(m in message for m in _IN_MEMORY)):
+    is_in_memory = facts.shm_full or any(place in message for place in _IN_MEMORY)
+    if facts.signal == signal.SIGBUS or (is_full and is_in_memory):
         return Failure(
             Cause.SHARED_MEMORY,
             f"{trial} needs more than {size(limits.shm)} in /dev/shm or /tmp{_at(error)}",

@@ -113,6 +113,7 @@ class ExitFacts(_Incoming):
     disk_exceeded: bool = False
     oom_killed: bool = False
     pids_exceeded: bool = False
+    shm_full: bool = False
 
 
 class ScriptError(_Incoming):

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 from pushtrain.worker import processes, trees
 from pushtrain.worker.orders import Places
+
+_ROOM = 64 * 1024
+"""Bytes: with less, a place counts as full."""
 
 
 class Disk:
@@ -20,11 +26,14 @@ class Disk:
         self._before = trees.usage(self._trials)
         self._device = self._trials.stat().st_dev
         self._other = self._checkpoints.stat().st_dev if self._checkpoints.is_dir() else None
+        self._in_memory = (places.tmp, *places.shared)
         self._most = most
         self.used = 0
         """Bytes, when it was last measured."""
         self.is_exceeded = False
         """Whether it was too much at any time."""
+        self.memory_is_full = False
+        """Whether there was no room left, at any time, where files lie in memory."""
 
     def measure(self) -> None:
         """Measures it; counting ends where it is too much."""
@@ -35,3 +44,12 @@ class Disk:
             kept += processes.unlinked(self._other)
         self.used = max(0, own) + kept
         self.is_exceeded = self.is_exceeded or own > self._most or kept > self._most
+        self.memory_is_full = self.memory_is_full or any(map(_is_full, self._in_memory))
+
+
+def _is_full(place: Path) -> bool:
+    try:
+        facts = os.statvfs(place)
+    except OSError:
+        return False
+    return facts.f_blocks > 0 and facts.f_bavail * facts.f_frsize < _ROOM

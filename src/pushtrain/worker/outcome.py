@@ -40,6 +40,7 @@ class Ending:
     disk_exceeded: bool = False
     oom_killed: bool = False
     pids_exceeded: bool = False
+    shm_full: bool = False
 
     @property
     def is_clean(self) -> bool:

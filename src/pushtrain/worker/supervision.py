@@ -181,6 +181,7 @@ class Supervision:
         # Once more at the end, so that it is no matter of luck when a look came.
         self.disk.measure()
         self.ending.disk_exceeded = self.disk.is_exceeded
+        self.ending.shm_full = self.disk.memory_is_full
         hits = cgroup.hits().since(self._before)
         if not self.ending.is_clean:
             self.ending.oom_killed = hits.oom_kills > 0
