@@ -258,8 +258,9 @@ class Outcome:
         }
 
     def _take_seconds(self, fields: dict[str, Any]) -> None:
-        if len(self._record["seconds"]) < 100:
-            self._record["seconds"][str(fields["name"])[:100]] = _seconds(fields["value"])
+        name = str(fields["name"])[:100]
+        if name and len(self._record["seconds"]) < 100:
+            self._record["seconds"][name] = _seconds(fields["value"])
 
     def _take_note(self, fields: dict[str, Any]) -> None:
         self.note(str(fields["text"]))

@@ -7,7 +7,7 @@ import math
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pushtrain.trial.protocol import TrialOutcome, parse_event, parse_result
@@ -68,6 +68,7 @@ def bent(draw: st.DrawFn) -> dict[str, Any]:
 
 @settings(deadline=None)
 @given(st.lists(bent(), max_size=4))
+@example([{"kind": "seconds", "name": "", "value": 1.0}])
 def test_whatever_it_says_the_result_is_by_the_protocol(said: list[dict[str, Any]]) -> None:
     made = outcome()
     for number, message in enumerate(said):
