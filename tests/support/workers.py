@@ -106,11 +106,11 @@ class WorkerProcess:
         self._said = self._ordered = 0
         self._errors = (root / "stderr").open("w+b")
         self.process = subprocess.Popen(
-            [python, "-I", "-B", "-u", str(self.root / "lib"), str(self.root), str(self.tmp)],
+            [python, "-s", "-B", "-u", str(self.root / "lib"), str(self.root), str(self.tmp)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=self._errors,
-            env={"PATH": os.environ["PATH"], **(environment or {})},
+            env={"PATH": os.environ["PATH"], "PYTHONHASHSEED": "0", **(environment or {})},
         )
 
     def put(self, source: Mapping[str, str]) -> None:

@@ -53,7 +53,7 @@ def launch(engine: Engine, job: Job, attempt: int) -> WarmWorker:
     spec = SandboxSpec(
         name=name,
         image=job.image.id,
-        command=(job.image.plan.python, "-I", "-B", "-u", f"{ROOT}/lib"),
+        command=(job.image.plan.python, "-s", "-B", "-u", f"{ROOT}/lib"),
         labels={
             LABEL_RUN: job.run,
             LABEL_TRIAL: f"worker-{job.worker}",
@@ -62,6 +62,8 @@ def launch(engine: Engine, job: Job, attempt: int) -> WarmWorker:
         limits=job.limits,
         mounts=job.mounts,
         checkpoints=name,
+        # The order of a set of strings depends on it, and is to be the same in every container.
+        environment={"PYTHONHASHSEED": "0"},
     )
     return WarmWorker(engine, spec)
 

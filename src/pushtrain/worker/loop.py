@@ -87,6 +87,8 @@ def _take_output() -> int:
 
 def _imported(places: Places, configuration: Configuration, events: Events) -> Adaptation | None:
     """The adapters, once all frameworks are imported; None when one cannot be."""
+    # An import makes many objects and hardly any garbage, in which a collector finds nothing.
+    gc.disable()
     for module in configuration.preload:
         try:
             importlib.import_module(module)
@@ -111,15 +113,16 @@ def _calm() -> None:
         if callable(signal.getsignal(number)):
             signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    gc.collect()
     gc.freeze()  # the children's collectors leave what they share with the worker alone
+    gc.enable()
     sys.stderr.flush()
 
 
 def _versions() -> dict[str, str]:
     known: dict[str, str] = {}
     for distribution in metadata.distributions():
-        name = distribution.metadata["Name"]
-        if name and distribution.version and len(known) < _MOST_VERSIONS:
-            known[name[:200]] = distribution.version[:200]
+        facts = distribution.metadata  # parsed anew at each look
+        name, version = facts["Name"], facts["Version"]
+        if name and version and len(known) < _MOST_VERSIONS:
+            known[name[:200]] = version[:200]
     return dict(sorted(known.items()))

@@ -77,7 +77,7 @@ def test_a_worker_gets_what_it_needs_before_its_start(made: Made, tmp_path: Path
     } <= sandbox.files.keys()
     assert sandbox.spec.name == "pushtrain-r1-3"
     assert sandbox.spec.labels == {LABEL_RUN: "r1", LABEL_TRIAL: "worker-3", LABEL_ATTEMPT: "1"}
-    assert sandbox.spec.command == ("/usr/bin/python3", "-I", "-B", "-u", "/pushtrain/lib")
+    assert sandbox.spec.command == ("/usr/bin/python3", "-s", "-B", "-u", "/pushtrain/lib")
 
 
 def test_one_worker_serves_many_trials(made: Made) -> None:

@@ -13,14 +13,14 @@ import pytest
 from support.workers import WorkerProcess
 
 LOOKING_AROUND = """
-    import json, os, sys
+    import gc, json, os, sys
     import __main__
     print(json.dumps({
         "name": __name__, "argv": sys.argv, "path": sys.path[0], "cwd": os.getcwd(),
         "file": __file__, "main": __main__.__dict__ is globals(), "spec": __spec__,
         "package": __package__, "cached": __cached__, "doc": __doc__,
         "annotations": __annotations__, "stdin": sys.stdin.read(), "debug": __debug__,
-        "names": sorted(globals()),
+        "names": sorted(globals()), "collects": gc.isenabled(),
     }))
     x: int
     """

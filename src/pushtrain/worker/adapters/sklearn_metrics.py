@@ -90,17 +90,16 @@ class Metrics:
     def follow(self, module: ModuleType) -> None:
         """Wraps the functions, also where the script has imported them already."""
         names = [*OF_LABELS, *OF_VALUES, *OF_CLUSTERS, *OF_SHAPES]
+        scripts = [each for each in list(sys.modules.values()) if self._is_own(each)]
         for name in [*names, "classification_report", "confusion_matrix"]:
             original = wrap(module, name, self._around)
-            if original is not None:
-                self._replace(name, original, getattr(module, name))
+            for script in scripts:
+                if original is not None and vars(script).get(name) is original:
+                    setattr(script, name, getattr(module, name))
 
-    def _replace(self, name: str, original: Any, wrapper: Any) -> None:
-        for module in list(sys.modules.values()):
-            file = getattr(module, "__file__", None)
-            is_own = isinstance(file, str) and self._session.frames.relative(file)
-            if is_own and vars(module).get(name) is original:
-                setattr(module, name, wrapper)
+    def _is_own(self, module: ModuleType) -> bool:
+        file = getattr(module, "__file__", None)
+        return isinstance(file, str) and bool(self._session.frames.relative(file))
 
     def _around(self, function: Any, /, *args: Any, **kwargs: Any) -> Any:
         if not self._guard.counts or not self._is_called_by_script():
