@@ -16,6 +16,8 @@ from pushtrain.telling.text import duration, knob_value, measured, visible
 MOST_TRIALS = 1000
 MOST_KNOBS = 200
 _MOST_CHANGES = 12
+_MOST_NOTES = 100
+_MOST_LISTED = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,7 @@ def content(record: RunRecord, patch: bytes, importances: Mapping[str, float]) -
         "diff": diff_lines(patch),
         "trials": rows[:MOST_TRIALS],
         "trials_more": max(0, len(rows) - MOST_TRIALS),
+        "notes": _notes(record),
         "warnings": [visible(without_credentials(text), 500) for text in record.warnings[:50]],
         "lineage": _lineage(record, best),
         "versions": _versions(best),
@@ -73,6 +76,23 @@ def _row(record: RunRecord, result: TrialResult, best: TrialResult | None) -> Tr
         changes=visible(without_credentials(why), 300) or _changes(record, result.values),
         is_best=best is not None and result.number == best.number,
     )
+
+
+def _notes(record: RunRecord) -> list[tuple[str, str]]:
+    """(trials, note): what people should know of single trials, the same thing once."""
+    trials: dict[str, list[int]] = {}
+    for number, result in sorted(record.trials.items()):
+        for note in result.notes:
+            trials.setdefault(visible(without_credentials(note), 500), []).append(number)
+    return [(_listed(numbers), note) for note, numbers in list(trials.items())[:_MOST_NOTES]]
+
+
+def _listed(numbers: list[int]) -> str:
+    """`trial 3`, `trials 0, 1, 2`, `trials 0, 1, 2 and 17 more`."""
+    shown = ", ".join(map(str, numbers[:_MOST_LISTED]))
+    more = len(numbers) - _MOST_LISTED
+    one = "trial" if len(numbers) == 1 else "trials"
+    return f"{one} {shown} and {more} more" if more > 0 else f"{one} {shown}"
 
 
 def _changes(record: RunRecord, values: Mapping[str, KnobValue]) -> str:

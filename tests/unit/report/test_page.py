@@ -84,6 +84,16 @@ def test_the_verdict_comes_first(usual: Path) -> None:
     assert [text.index(part) for part in order] == sorted(text.index(part) for part in order)
 
 
+def test_what_happened_to_trials_is_told_once(tmp_path: Path) -> None:
+    told = ("attempt 1: killed; memory 2.0 GiB -> 4.0 GiB", EVIL)
+    trials = [replace(one, notes=told[: 1 + (one.number == 2)]) for one in records.MET_TRIALS]
+    write(records.run(trials), tmp_path)
+    page = (tmp_path / "report/index.html").read_text()
+    assert page.count("memory 2.0 GiB -&gt; 4.0 GiB") == 1
+    assert "<dt>Trials 0, 1, 2</dt>" in page and "<dt>Trial 2</dt>" in page
+    assert "<script>" not in page
+
+
 def test_the_same_run_gives_the_same_files(usual: Path, tmp_path: Path) -> None:
     write(records.run(), tmp_path)
     again = {file.name: file.read_bytes() for file in (tmp_path / "report").iterdir()}
