@@ -17,6 +17,9 @@ from pushtrain.store import LiveRun
 
 _log = logging.getLogger(__name__)
 
+_NO_LONGER = (404, 409)
+"""What an engine answers for a container that somebody else has removed, or removes now."""
+
 
 class Remedies(Protocol):
     """What a remedy needs that is not the worker's own. Thread-safe."""
@@ -216,6 +219,8 @@ def _cause(error: PushtrainError) -> Cause | None:
     if isinstance(error, EngineUnreachable):
         return Cause.ENGINE_GONE
     cause = error.facts.get("cause")
+    if cause is None and error.facts.get("status") in _NO_LONGER:
+        return Cause.KILLED
     return cause if isinstance(cause, Cause) else None
 
 

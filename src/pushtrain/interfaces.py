@@ -145,9 +145,12 @@ class Sandbox(Protocol):
     at any time, more than once. All methods raise EngineUnreachable when the engine does not
     answer and SandboxError for what it refuses. `follow` runs in one thread while the others are
     called from another.
+
+    `engine_was_away` tells whether the engine did not answer at some time while it was followed.
     """
 
     id: str
+    engine_was_away: bool
 
     def put(self, directory: str, files: Iterator[OutgoingFile]) -> None:
         """Writes files below `directory` (itself /pushtrain or below it), in the order given."""

@@ -77,6 +77,7 @@ class FakeSandbox:
 
     def __init__(self, engine: FakeEngine, identity: str, spec: SandboxSpec) -> None:
         self.id = identity
+        self.engine_was_away = False
         self.spec = spec
         self.files: dict[str, bytes] = {}
         """What was put, by absolute path."""

@@ -74,6 +74,7 @@ def test_following_outlives_an_engine_that_goes_and_comes_back(
     dropping.is_away = False
     listener.join()
     assert heard == [b"before", b"after"]
+    assert sandbox.engine_was_away
 
 
 def test_patience_has_an_end(

@@ -831,18 +831,26 @@ def test_a_crash_loop_ends_the_run_with_its_cause(tmp_path: Path) -> None:
     assert len(bench.events(TrialStarted)) == AT_ONCE.breaker
 
 
-def test_an_engine_that_comes_back_costs_nothing(tmp_path: Path) -> None:
-    gone = [EngineUnreachable("no answer"), EngineUnreachable("no answer")]
+@pytest.mark.parametrize(
+    ("error", "cause"),
+    [
+        (EngineUnreachable("no answer"), Cause.ENGINE_GONE),
+        (SandboxError("no such container", status=404), Cause.KILLED),
+        (SandboxError("died at once", cause=Cause.OUT_OF_MEMORY), Cause.OUT_OF_MEMORY),
+    ],
+)
+def test_a_worker_that_comes_back_costs_nothing(
+    tmp_path: Path, error: PushtrainError, cause: Cause
+) -> None:
+    gone = [error, error]
 
     def fail(spec: TrialSpec) -> PushtrainError | None:
         return gone.pop() if gone and spec.number == 2 else None
 
-    bench = Bench(tmp_path, trainer={"fail": fail})
+    bench = Bench(tmp_path, trainer={"fail": fail}, most_memory=9 * LIMITS.memory)
     assert bench.train().state is RunState.SPENT
     assert bench.results[2].attempts == 3
-    assert [one.failure.cause for one in bench.live.record.failed_attempts[2]] == [
-        Cause.ENGINE_GONE
-    ] * 2
+    assert [one.failure.cause for one in bench.live.record.failed_attempts[2]] == [cause] * 2
 
 
 def test_a_stop_ends_the_pause_before_an_attempt(tmp_path: Path) -> None:

@@ -39,6 +39,7 @@ class DockerSandbox:
 
     def __init__(self, connection: Connection, container: str) -> None:
         self.id = container
+        self.engine_was_away = False
         self._connection = connection
 
     def put(self, directory: str, files: Iterable[OutgoingFile]) -> None:
@@ -144,6 +145,7 @@ class DockerSandbox:
             try:
                 inspected = inspect(self._connection, self.id)
             except EngineUnreachable:
+                self.engine_was_away = True
                 if time.monotonic() > patient_until:
                     raise
                 time.sleep(_PAUSE)

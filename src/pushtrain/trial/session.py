@@ -201,6 +201,12 @@ class Session:
 
     def _death(self, state: SandboxState | None) -> Failure:
         image = self._trial.image
+        if self._worker.engine_was_away:
+            return Failure(
+                Cause.ENGINE_GONE,
+                f"{self._trial}: the engine went away, and its container with it, image {image}",
+                hint="see the engine's own log",
+            )
         if state is None:
             return Failure(
                 Cause.KILLED,

@@ -84,6 +84,11 @@ class WarmWorker:
         self._seq = event.seq
         return event
 
+    @property
+    def engine_was_away(self) -> bool:
+        """Whether the engine did not answer at some time while the worker was listened to."""
+        return self._sandbox.engine_was_away
+
     def is_quiet(self) -> bool:
         """Whether it waits for an order: nothing unheard, and not at its end."""
         return self._ear.is_alive() and self._lines.empty()

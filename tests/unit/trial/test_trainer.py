@@ -294,6 +294,17 @@ def test_an_engine_that_goes_away_is_no_result(made: Made) -> None:
     assert engine.running == []
 
 
+def test_a_container_that_went_with_its_engine(made: Made) -> None:
+    def behave(sandbox: FakeSandbox, order: Order) -> Iterator[Said]:
+        yield begun(order)
+        sandbox.engine_was_away = True
+        sandbox.end(255)
+
+    trainer, _ = made(behave)
+    trainer.start()
+    assert failure(trainer.train(trial(1), Watcher())).cause is Cause.ENGINE_GONE
+
+
 def test_a_worker_of_which_nothing_is_heard_is_ended(made: Made) -> None:
     def behave(sandbox: FakeSandbox, order: Order) -> Iterator[Said]:
         yield begun(order)
