@@ -185,17 +185,33 @@ def test_without_a_login_the_commit_is_told_and_200_is_no_delivery(
     repository: Repository, server: Replay
 ) -> None:
     repository.access(server.url, f'notify_token = "{NOTIFY_TOKEN}"\n')
-    repository.config("pushtrain.job", "pushtrain/digits")
+    repository.config("pushtrain.job", "rec-scm")
     repository.config("pushtrain.url", "file:///srv/git/none.git")
     server.alias = lambda path: path.replace("&branches=main", "")
     (commit,) = repository.commits(1)
     assert "delivered later" in repository.push({"refs/heads/main": commit})
-    _until(lambda: "no job" in (repository.path / "pushtrain.log").read_text())
+    _until(lambda: "does not listen" in (repository.path / "pushtrain.log").read_text())
     assert repository.waiting() == [commit]
-    repository.config("pushtrain.job", "main=pushtrain/digits")
     server.alias = lambda path: path.replace("&branches=main", "").replace("none.git", "rec.git")
     repository.push({"refs/heads/main": commit})
     _until(lambda: not repository.waiting())
+
+
+def test_each_branch_goes_to_its_job_and_a_branch_may_have_two(
+    repository: Repository, server: Replay
+) -> None:
+    repository.access(server.url, LOGIN)
+    for job in ("pushtrain/digits", "main=pushtrain/strict", "dev=pushtrain/digits-dev"):
+        repository.config("pushtrain.job", job)
+    first, second = repository.commits(2)
+    repository.push({"refs/heads/main": first, "refs/heads/dev": second})
+    _until(lambda: not repository.waiting())
+    built = Counter(
+        (one.path.split("/")[4], parse_qs(one.body)["COMMIT"][0])
+        for one in server.taken
+        if one.method == "POST"
+    )
+    assert built == {("digits", first): 1, ("strict", first): 1, ("digits-dev", second): 1}
 
 
 def _until(is_so: object) -> None:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from pushtrain.ci.configuration import updated
+from pushtrain.ci.configuration import description, signature, updated
 from pushtrain.ci.definitions import FOLDER, MONITOR, Definition, Training, pipeline, shared, view
 from pushtrain.ci.plan import Action, Change, plan
 from pushtrain.ci.server import JenkinsItems
@@ -22,6 +22,23 @@ def wanted(training: Training | None) -> tuple[Definition, ...]:
 def look(server: JenkinsItems, desired: Sequence[Definition]) -> tuple[Change, ...]:
     """What must change on the server; changes nothing."""
     return plan(desired, {d.name: server.configuration(d.name, d.kind) for d in desired})
+
+
+def check_name(training: Training, changes: Iterable[Change]) -> None:
+    """Sees to it that a job is not made another repository's by a name that both happen to have.
+
+    Raises:
+        UsageError: the job of that name is another repository's or branch's, and the name was not
+            asked for.
+    """
+    for change in changes:
+        if training.name or change.definition.name != training.job or change.before is None:
+            continue
+        if signature(change.before) and not description(change.before).startswith(training.subject):
+            raise UsageError(
+                f"there is a job {training.job} already: {description(change.before)}",
+                hint="give this one a --name of its own, or the job's to have it train this",
+            )
 
 
 def carry_out(server: JenkinsItems, changes: Iterable[Change], keep: Path) -> tuple[Change, ...]:

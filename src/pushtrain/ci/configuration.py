@@ -51,8 +51,13 @@ def signed(description: str, print_: str) -> str:
 
 def signature(configuration: str) -> str | None:
     """The fingerprint of the definition that a job was made from; None if it is not ours."""
-    found = _SIGNATURE.search(_parsed(configuration).findtext("description") or "")
+    found = _SIGNATURE.search(description(configuration))
     return found[1] if found else None
+
+
+def description(configuration: str) -> str:
+    """What a job says of itself, its signature included."""
+    return _parsed(configuration).findtext("description") or ""
 
 
 def fingerprint(configuration: str) -> str:

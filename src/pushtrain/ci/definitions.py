@@ -83,8 +83,18 @@ class Training:
 
     @property
     def job(self) -> str:
-        """The job's full name."""
-        return f"{FOLDER}/{self.name or job_name(self.repository, self.branch)}"
+        """The job's full name; raises SettingsError."""
+        full = f"{FOLDER}/{self.name or job_name(self.repository, self.branch)}"
+        if full == MONITOR:
+            raise SettingsError(
+                f"{MONITOR} is the job that looks after all runs", hint="give another --name"
+            )
+        return full
+
+    @property
+    def subject(self) -> str:
+        """How the job's description begins: it tells whose job it is."""
+        return f"Trains {self.repository} ({self.branch})"
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:
@@ -140,7 +150,7 @@ def pipeline(training: Training) -> Definition:
     return _definition(
         training.job,
         "pipeline.xml.j2",
-        f"Trains {training.repository} ({training.branch}) until its target is met.",
+        f"{training.subject} until its target is met.",
         script=jenkinsfile(training),
         **_facts(training),
     )

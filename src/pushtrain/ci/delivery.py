@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from pushtrain.ci.access import Access
+from pushtrain.ci.answers import job_name
 from pushtrain.ci.following import is_known
 from pushtrain.ci.server import JenkinsServer
 from pushtrain.ci.spool import Spool, WaitingPush
@@ -31,7 +32,7 @@ class Deliverer:
 
     A build is asked for directly where we have a login. Where all we have is the git plugin's
     token, Jenkins is told of the commit instead; it looks into the repository then, and an answer
-    that names no job means that nobody listened.
+    that does not name our job means that it did not listen.
 
     Args:
         server: the server.
@@ -73,8 +74,19 @@ class Deliverer:
         return Delivery(push)
 
     def _has_arrived(self, push: WaitingPush) -> bool:
-        """Whether a push that was sent before without an answer is known to Jenkins."""
-        return self._spool.is_unsure(push) and is_known(self._server, push.job, COMMIT, push.commit)
+        """Whether a push that was sent before without an answer is known to Jenkins.
+
+        Without a login it cannot be asked, and need not: told twice of a commit it builds it once.
+        """
+        return (
+            self._has_login
+            and self._spool.is_unsure(push)
+            and is_known(self._server, push.job, COMMIT, push.commit)
+        )
+
+    @property
+    def _has_login(self) -> bool:
+        return bool(self._access.user and self._access.token)
 
     def _send(self, push: WaitingPush) -> None:
         self._spool.begin(push)
@@ -87,7 +99,7 @@ class Deliverer:
             raise
 
     def _way(self) -> Callable[[WaitingPush], None]:
-        if self._access.user and self._access.token:
+        if self._has_login:
             return self._start
         if self._access.notify_token:
             return self._notify
@@ -101,9 +113,10 @@ class Deliverer:
 
     def _notify(self, push: WaitingPush) -> None:
         token = self._access.notify_token or ""
-        if not self._server.notify_commit(push.repository, token, push.branch):
+        told = self._server.notify_commit(push.repository, token, push.branch)
+        if push.job not in map(job_name, told):  # others may listen to the same repository
             raise SettingsError(
-                f"no job of {self._access.url} listens to {push.repository}",
+                f"job {push.job} of {self._access.url} does not listen to {push.repository}",
                 hint="spell the URL as in the job (git config pushtrain.url); a new job listens "
                 "when its first build has ended",
             )

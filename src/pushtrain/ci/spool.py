@@ -1,4 +1,4 @@
-"""Pushes that wait for a Jenkins server: one small file per branch, so that the newest wins.
+"""Pushes that wait for a Jenkins server: a small file per job and branch, so that the newest wins.
 
 scripts/post-receive writes a file per push, `flush` delivers it. Below the spool's directory:
 
@@ -8,7 +8,7 @@ scripts/post-receive writes a file per push, `flush` delivers it. Below the spoo
     .lock             held to write one of these
     .flush            held by the one process that delivers
 
-A lane is the hash of repository and branch.
+A lane is the hash of job, repository and branch.
 """
 
 from __future__ import annotations
@@ -42,8 +42,9 @@ class WaitingPush:
 
     @property
     def lane(self) -> str:
-        """The file name of its branch."""
-        return hashlib.sha256(f"{self.repository}\0{self.branch}".encode()).hexdigest()[:32]
+        """The name of its file: what a newer push takes the place of."""
+        facts = f"{self.job}\0{self.repository}\0{self.branch}"
+        return hashlib.sha256(facts.encode()).hexdigest()[:32]
 
 
 class Spool:
@@ -57,7 +58,7 @@ class Spool:
         self._directory = directory
 
     def add(self, push: WaitingPush) -> None:
-        """Keeps a push; an older one of its branch is forgotten."""
+        """Keeps a push; an older one of its lane is forgotten."""
         with self._lock():
             self._write(Path(push.lane), push.job, push.repository, push.branch, push.commit)
 
@@ -76,7 +77,7 @@ class Spool:
         return tuple(WaitingPush(*lines[:4]) for _, lines in sorted(found) if len(lines) >= 4)
 
     def settle(self, push: WaitingPush) -> None:
-        """Takes note that a push is delivered; a newer one of its branch goes on waiting."""
+        """Takes note that a push is delivered; a newer one of its lane goes on waiting."""
         with self._lock():
             self._write(Path("delivered") / push.lane, push.commit)
             if self._read(Path(push.lane))[3:4] == [push.commit]:
@@ -84,7 +85,7 @@ class Spool:
             (self._directory / "unsure" / push.lane).unlink(missing_ok=True)
 
     def is_delivered(self, push: WaitingPush) -> bool:
-        """Whether this commit is what was delivered last of its branch."""
+        """Whether this commit is what was delivered last of its lane."""
         return self._read(Path("delivered") / push.lane) == [push.commit]
 
     def is_unsure(self, push: WaitingPush) -> bool:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from fakes.jenkins import FakeJenkins
-from pushtrain.ci.apply import carry_out, look, remove, remove_all, wanted
+from pushtrain.ci.apply import carry_out, check_name, look, remove, remove_all, wanted
 from pushtrain.ci.definitions import Training
 from pushtrain.ci.plan import Action, Cause
 from pushtrain.errors import JenkinsError, UsageError
@@ -82,6 +83,40 @@ def test_the_last_job_takes_folder_and_monitor_with_it(tmp_path: Path) -> None:
     assert remove(server, "pushtrain/wine") == ("pushtrain/wine", "pushtrain")
     assert server.items == {}
     assert remove_all(server) == ()
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        Training("https://git.example.org/another-team/digits.git"),
+        Training("https://git.example.org/digits.git", name="digits", branch="dev"),
+    ],
+    ids=["repository", "branch"],
+)
+def test_a_job_is_not_made_anothers_by_chance(other: Training, tmp_path: Path) -> None:
+    server = FakeJenkins()
+    _apply(server, tmp_path, other)
+    with pytest.raises(UsageError, match=r"already: Trains https.*--name"):
+        check_name(DIGITS, look(server, wanted(DIGITS)))
+    named = replace(DIGITS, name="digits")
+    check_name(named, look(server, wanted(named)))
+    check_name(WINE, look(server, wanted(WINE)))
+
+
+def test_jobs_of_one_repository_live_side_by_side(tmp_path: Path) -> None:
+    server = FakeJenkins()
+    jobs = (DIGITS, replace(DIGITS, branch="dev"), replace(DIGITS, name="strict", target="0.99"))
+    for training in jobs:
+        check_name(training, look(server, wanted(training)))
+        _apply(server, tmp_path, training)
+    assert server.jobs("pushtrain") == (
+        "pushtrain/monitor",
+        "pushtrain/digits",
+        "pushtrain/digits-dev",
+        "pushtrain/strict",
+    )
+    for training in jobs:
+        assert {c.action for c in look(server, wanted(training))} == {Action.KEEP}
 
 
 @pytest.mark.parametrize("name", ["nope", "monitor"])

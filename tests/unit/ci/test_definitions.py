@@ -40,6 +40,8 @@ def test_a_job_is_named_after_its_repository(repository: str, branch: str, name:
 def test_a_repository_without_a_name_is_refused() -> None:
     with pytest.raises(SettingsError, match="gives the job no name"):
         job_name("/")
+    with pytest.raises(SettingsError, match="looks after all runs"):
+        pipeline(Training("https://git.example.org/team/monitor.git"))
 
 
 def test_the_repositorys_own_jenkinsfile_is_this_one() -> None:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from fakes.jenkins import FakeJenkins, a_build
+from fakes.jenkins import FakeJenkins, a_build, denied
 from pushtrain.ci.access import Access
 from pushtrain.ci.delivery import Deliverer
-from pushtrain.ci.server import Submission
+from pushtrain.ci.server import QueueItem, Submission
 from pushtrain.ci.spool import Spool, WaitingPush
 from pushtrain.errors import JenkinsSilent, JenkinsUnreachable, SettingsError
 
@@ -18,8 +18,11 @@ LOGIN = Access("http://jenkins.example.org", "ann", "token")
 JOB = "pushtrain/digits"
 
 
-def _push(commit: str, branch: str = "main") -> WaitingPush:
-    return WaitingPush(JOB, "https://git.example.org/digits.git", branch, commit)
+TOKEN_ONLY = Access("http://jenkins.example.org", notify_token="token")
+
+
+def _push(commit: str, branch: str = "main", job: str = JOB) -> WaitingPush:
+    return WaitingPush(job, "https://git.example.org/digits.git", branch, commit)
 
 
 @pytest.fixture
@@ -43,6 +46,18 @@ def test_the_newest_of_each_branch_waits(spool: Spool) -> None:
     for push in (_push("a"), _push("b", "dev"), _push("c")):
         spool.add(push)
     assert {push.commit for push in spool.waiting()} == {"b", "c"}
+
+
+def test_each_job_of_a_branch_gets_its_newest_push(spool: Spool) -> None:
+    server = FakeJenkins()
+    for commit in ("a", "b"):
+        for job in (JOB, "pushtrain/strict"):
+            spool.add(_push(commit, job=job))
+    Deliverer(server, LOGIN, spool).flush()
+    assert sorted(server.submissions) == [
+        (JOB, {"COMMIT": "b"}),
+        ("pushtrain/strict", {"COMMIT": "b"}),
+    ]
 
 
 def test_a_branch_that_goes_back_is_delivered_again(spool: Spool) -> None:
@@ -123,14 +138,30 @@ def test_two_who_deliver_at_once_deliver_once(spool: Spool) -> None:
     assert len(server.submissions) == 1
 
 
-def test_a_commit_that_nobody_listens_to_is_not_delivered(spool: Spool) -> None:
-    token_only = Access("http://jenkins.example.org", notify_token="token")
-    server = FakeJenkins(listeners=())
+@pytest.mark.parametrize("others", [(), ("http://jenkins.example.org/job/elsewhere/",)])
+def test_a_commit_that_the_job_does_not_listen_to_is_not_delivered(
+    others: tuple[str, ...], spool: Spool
+) -> None:
+    server = FakeJenkins(listeners=others)
     spool.add(_push("a"))
-    (delivery,) = Deliverer(server, token_only, spool).flush()
-    assert isinstance(delivery.error, SettingsError) and "listens" in delivery.error.message
-    server.listeners = ("http://jenkins.example.org/job/pushtrain/job/digits/",)
-    Deliverer(server, token_only, spool).flush()
+    (delivery,) = Deliverer(server, TOKEN_ONLY, spool).flush()
+    assert isinstance(delivery.error, SettingsError)
+    assert f"{JOB} of http://jenkins.example.org does not listen" in delivery.error.message
+    server.listeners = (*others, "http://jenkins.example.org/job/pushtrain/job/digits/")
+    Deliverer(server, TOKEN_ONLY, spool).flush()
+    assert spool.waiting() == ()
+
+
+def test_who_has_a_token_alone_tells_again_and_asks_nothing(spool: Spool) -> None:
+    class Closed(FakeJenkins):
+        def queue(self) -> tuple[QueueItem, ...]:
+            raise denied()
+
+    spool.add(_push("a"))
+    Deliverer(Closed(listeners=JenkinsSilent("no answer")), TOKEN_ONLY, spool).flush()
+    assert [push.commit for push in spool.waiting()] == ["a"]
+    answered = Closed(listeners=("http://jenkins.example.org/job/pushtrain/job/digits/",))
+    assert [one.error for one in Deliverer(answered, TOKEN_ONLY, spool).flush()] == [None]
     assert spool.waiting() == ()
 
 

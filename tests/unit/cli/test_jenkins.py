@@ -45,6 +45,14 @@ def test_apply_shows_makes_and_starts_the_first_build(jenkins: FakeJenkins) -> N
     assert len(jenkins.submissions) == 1
 
 
+def test_apply_does_not_take_anothers_job(jenkins: FakeJenkins) -> None:
+    assert _call("apply", "--repo", REPO).exit_code == 0
+    other = _call("apply", "--repo", REPO.replace("git.", "other."))
+    assert isinstance(other.exception, UsageError)
+    assert _call("apply", "--repo", REPO.replace("git.", "other."), "--name", "two").exit_code == 0
+    assert {"pushtrain/digits", "pushtrain/two"} <= jenkins.items.keys()
+
+
 def test_diff_shows_and_touches_nothing(jenkins: FakeJenkins) -> None:
     assert _call("apply", "--repo", REPO, "--no-build").exit_code == 0
     assert jenkins.submissions == []

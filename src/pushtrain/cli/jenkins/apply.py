@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from pushtrain.ci.apply import carry_out, look, wanted
+from pushtrain.ci.apply import carry_out, check_name, look, wanted
 from pushtrain.ci.plan import Action, Cause
 from pushtrain.cli.jenkins.diff import facts, show
 from pushtrain.cli.jenkins.server import access, open_server
@@ -42,6 +42,8 @@ def command(yes: bool, build: bool, as_json: bool, **wishes: Any) -> None:
     server = open_server(way)
     wish = training(**wishes)
     changes = look(server, wanted(wish))
+    if wish is not None:
+        check_name(wish, changes)
     if not as_json:
         show(changes)
         by_hand = [c for c in changes if c.cause in {Cause.BY_HAND, Cause.FOREIGN}]

@@ -12,7 +12,7 @@ from pushtrain.ci.definitions import Training
 _OPTIONS = (
     click.option("--repo", "repository", metavar="URL", help="What Jenkins clones and trains."),
     click.option("--branch", default="main", show_default=True, help="The watched branch."),
-    click.option("--name", default="", help="The job's name  [default: the repository's]"),
+    click.option("--name", default="", help="The job's name  [default: by repository and branch]"),
     click.option("--target", type=float, help="Default of the builds' TARGET."),
     click.option("--metric", default="", help="Default of the builds' METRIC."),
     click.option("--trials", type=click.IntRange(1), help="Default of the builds' TRIALS."),
