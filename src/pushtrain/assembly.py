@@ -8,6 +8,7 @@ import threading
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pushtrain import permissions
 from pushtrain.engine.connection import Connection
@@ -17,9 +18,7 @@ from pushtrain.entities import Detection, Image, ImagePlan, Push, Wishes
 from pushtrain.errors import PushtrainError
 from pushtrain.images import Catalog, ImageBuilder, Machine, Planner
 from pushtrain.interfaces import Engine, ImageStore, Searcher, Trainer
-from pushtrain.notify import deliver_all_waiting
 from pushtrain.permissions import Grant
-from pushtrain.publication import Publication
 from pushtrain.record import RunRecord
 from pushtrain.relaunch import Policy
 from pushtrain.run import Progress
@@ -32,8 +31,10 @@ from pushtrain.settings import (
 )
 from pushtrain.source import identity
 from pushtrain.store import LiveRun, Store
-from pushtrain.study import Memory, OptunaSearcher, study_path
 from pushtrain.trial import ContainerTrainer, Job, remove_leftovers
+
+if TYPE_CHECKING:
+    from pushtrain.publication import Publication
 
 _log = logging.getLogger(__name__)
 
@@ -82,6 +83,9 @@ class Assembly:
     @cached_property
     def publication(self) -> Publication:
         """Publishes finished runs."""
+        # Imported here, as the search below: a run begins without it, and begins sooner.
+        from pushtrain.publication import Publication  # noqa: PLC0415
+
         return Publication(self.store, self.operator, self._importances)
 
     # --- run.Workshop --------------------------------------------------------------------------
@@ -112,6 +116,8 @@ class Assembly:
 
     def searcher(self, record: RunRecord) -> Searcher:
         """The search of a run, going on from what it and the runs before it learnt."""
+        from pushtrain.study import Memory, OptunaSearcher, study_path  # noqa: PLC0415
+
         push, objective = record.push, record.objective
         assert push is not None and objective is not None
         path = study_path(
@@ -171,6 +177,8 @@ class Assembly:
 
     def deliver_waiting(self) -> None:
         """Delivers what runs before could not; never raises."""
+        from pushtrain.notify import deliver_all_waiting  # noqa: PLC0415
+
         deliver_all_waiting(self.store, self.operator)
 
     def deliver_pushes(self) -> None:

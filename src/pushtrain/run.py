@@ -45,7 +45,6 @@ from pushtrain.events import (
     Warned,
 )
 from pushtrain.interfaces import Searcher, Trainer
-from pushtrain.knobs import SourceRewriter, find_knobs
 from pushtrain.objective import settle
 from pushtrain.permissions import Grant
 from pushtrain.record import RunRecord
@@ -265,6 +264,8 @@ class Drive:
         return judge(self._live.record, ending, time.time())
 
     def _work(self) -> Ending:
+        from pushtrain.knobs import SourceRewriter  # noqa: PLC0415
+
         live, workshop = self._live, self._workshop
         self._heed_stop("stopped before it began")
         settings = load_repository(live.folder.source)
@@ -300,6 +301,8 @@ class Drive:
         return ending
 
     def _plan(self, settings: RepositorySettings) -> Planned:
+        from pushtrain.knobs import find_knobs  # noqa: PLC0415  as above
+
         root, wishes = self._live.folder.source, self._live.record.wishes
         detection = detect(root, settings.train)
         if not detection.trains:

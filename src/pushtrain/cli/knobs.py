@@ -7,7 +7,8 @@ from pathlib import Path
 
 import click
 
-from pushtrain.cli.render import emit, json_option, table
+from pushtrain.cli.render import emit, json_option
+from pushtrain.cli.tables import table
 from pushtrain.detect import detect
 from pushtrain.entities import Interval, Knob
 from pushtrain.knobs import find_knobs

@@ -9,11 +9,6 @@ from types import TracebackType
 from typing import Protocol, Self
 
 import click
-from rich.console import Console, Group
-from rich.live import Live
-from rich.progress_bar import ProgressBar
-from rich.table import Table
-from rich.text import Text
 
 from pushtrain.cli.render import emit, fixed
 from pushtrain.entities import Epoch, RunState, TrialResult, Verdict
@@ -57,7 +52,11 @@ def progress_for(*, as_json: bool) -> Progress:
     """The way that fits the reader: `--json`, a terminal, or anything else."""
     if as_json:
         return JsonLines()
-    return LiveView() if sys.stdout.isatty() else PlainLines()
+    if not sys.stdout.isatty():
+        return PlainLines()
+    from pushtrain.cli.live_view import LiveView  # noqa: PLC0415  Rich takes long to import
+
+    return LiveView()
 
 
 class _Progress:
@@ -102,82 +101,6 @@ class PlainLines(_Progress):
         click.echo(f"         {line}")
 
 
-class LiveView(_Progress):
-    """Trials, epoch, metric against target and time left, redrawn in place."""
-
-    def __init__(self) -> None:
-        self._record = RunRecord("")
-        self._line = ""
-        self._live = Live(
-            get_renderable=self._draw, console=Console(), refresh_per_second=4, transient=True
-        )
-
-    def __enter__(self) -> Self:
-        self._live.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._live.stop()
-
-    def on_entry(self, entry: Entry, record: RunRecord) -> None:
-        """Redraws, and keeps what should stay on the screen."""
-        self._record = record
-        is_fleeting = isinstance(entry.event, EpochEnded | StateChanged | TrialStarted)
-        line = None if is_fleeting else told(entry, record)
-        if line:
-            self._live.console.print(Text(line))
-
-    def on_line(self, line: str) -> None:
-        """Shows the line until the next one."""
-        self._line = line.strip()
-
-    def _draw(self) -> Group:
-        record = self._record
-        if record.state is RunState.BUILDING:
-            return Group(Text(f"building the image · {self._line}"[:120], style="dim"))
-        if record.state is not RunState.TRAINING or record.objective is None:
-            return Group(Text(self._line[:120], style="dim"))
-        return Group(_standing(record), *[_under_way(record, number) for number in record.running])
-
-
-def _standing(record: RunRecord) -> Group:
-    """Best value against the target, trials and time used: two lines that fit 80 columns."""
-    assert record.objective is not None and record.budget is not None
-    best, target = record.best, record.objective.target
-    share = min(best.value / target, 1.0) if best and best.value and target > 0 else 0.0
-    grid = Table.grid(padding=(0, 2))
-    grid.add_row(
-        Text(f"run {record.id}", style="bold"),
-        f"best {fixed(best.value) if best and best.value is not None else '-'}"
-        f" of {record.objective}",
-        ProgressBar(total=1.0, completed=share, width=24),
-    )
-    return Group(
-        grid,
-        f"trial {len(record.origins)} of at most {record.budget.trials}, "
-        f"{duration(time.time() - record.started)} of at most {duration(record.budget.seconds)}",
-    )
-
-
-def _under_way(record: RunRecord, number: int) -> Table:
-    """One trial that is training now."""
-    epochs = record.epochs.get(number, ())
-    planned = record.planned_epochs.get(number)
-    grid = Table.grid(padding=(0, 2))
-    grid.add_row(
-        f"trial {number} ({record.origins.get(number, '')})",
-        f"epoch {len(epochs)}{f'/{planned}' if planned else ''}",
-        ProgressBar(total=planned or 1, completed=len(epochs), width=24),
-        _epoch_value(record, epochs[-1]) if epochs else "",
-    )
-    return grid
-
-
 def told(entry: Entry, record: RunRecord) -> str | None:  # noqa: PLR0911, PLR0912  one case per event
     """An event as one line for people; None for what they need not read."""
     match entry.event:
@@ -208,7 +131,7 @@ def told(entry: Entry, record: RunRecord) -> str | None:  # noqa: PLR0911, PLR09
             return f"image {plan.tag}: {why}"
         case EpochEnded(trial=trial, epoch=epoch, epochs=epochs):
             of = f"/{epochs}" if epochs else ""
-            return f"trial {trial} epoch {epoch.number}{of} {_epoch_value(record, epoch)}"
+            return f"trial {trial} epoch {epoch.number}{of} {epoch_value_text(record, epoch)}"
         case TrialEnded(result=result):
             return f"trial {result.number} {outcome(result)}"
         case DriverLost(times=times):
@@ -255,7 +178,8 @@ def _changes(record: RunRecord, trial: int) -> str:
     return f": {text}" if text else ""
 
 
-def _epoch_value(record: RunRecord, epoch: Epoch) -> str:
+def epoch_value_text(record: RunRecord, epoch: Epoch) -> str:
+    """The objective's metric in an epoch; of one that lacks it, the first metrics."""
     value = epoch_value(epoch, record.objective) if record.objective else None
     if value is None or record.objective is None:
         return " ".join(f"{k} {fixed(v)}" for k, v in list(epoch.metrics.items())[:2])

@@ -6,15 +6,11 @@ import json
 import logging
 import sys
 import time
-from collections.abc import Sequence
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from pushtrain.entities import Verdict
 from pushtrain.errors import PushtrainError
@@ -77,20 +73,6 @@ def fail(error: BaseException, *, as_json: bool) -> int:
     click.echo(f"pushtrain: unexpected {type(error).__name__}: {error}", err=True)
     click.echo("  next: this is a defect of pushtrain; report it with the lines above", err=True)
     return 1
-
-
-def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Prints aligned columns: fitted to the width of a terminal, and whole lines elsewhere."""
-    console = Console() if sys.stdout.isatty() else Console(width=1000)
-    grid = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-    for heading in headings:
-        grid.add_column(heading, overflow="ellipsis", no_wrap=True)
-    for row in rows:
-        grid.add_row(*map(Text, row))
-    with console.capture() as capture:
-        console.print(grid)
-    for line in capture.get().splitlines():
-        click.echo(line.rstrip())
 
 
 def show_finding(finding: Finding, width: int) -> None:

@@ -6,7 +6,8 @@ from pathlib import PurePosixPath
 
 import click
 
-from pushtrain.cli.render import ago, emit, fixed, json_option, table, verdict_json
+from pushtrain.cli.render import ago, emit, fixed, json_option, verdict_json
+from pushtrain.cli.tables import table
 from pushtrain.errors import JournalError
 from pushtrain.record import RunRecord
 from pushtrain.settings import home

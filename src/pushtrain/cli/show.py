@@ -8,8 +8,9 @@ import click
 
 from pushtrain.cli.following import follow
 from pushtrain.cli.progress import changes, outcome, progress_for, verdict_line
-from pushtrain.cli.render import ago, emit, fixed, json_option, table, verdict_json
+from pushtrain.cli.render import ago, emit, fixed, json_option, verdict_json
 from pushtrain.cli.runs import state
+from pushtrain.cli.tables import table
 from pushtrain.errors import PushtrainError
 from pushtrain.record import RunRecord
 from pushtrain.settings import home

@@ -29,14 +29,16 @@ _DEFAULT_SOCKET = "unix:///var/run/docker.sock"
 _SILENCE = 120
 """Seconds without a byte after which an engine counts as gone; a busy one needs some."""
 
-_GONE = (
-    requests.RequestException,
-    urllib3.exceptions.HTTPError,
-    paramiko.SSHException,
-    EOFError,
-    OSError,
-)
-"""What the transports raise when the other side does not answer (APIError comes before it)."""
+
+def _gone() -> tuple[type[Exception], ...]:
+    """What the transports raise when the other side does not answer (APIError comes before it)."""
+    return (
+        requests.RequestException,
+        urllib3.exceptions.HTTPError,
+        paramiko.SSHException,
+        EOFError,
+        OSError,
+    )
 
 
 class _Client(docker.APIClient):
@@ -118,7 +120,7 @@ class Connection:
             status = refusal.status_code if isinstance(refusal, APIError) else None
             reason = str(getattr(refusal, "explanation", None) or refusal).strip()
             raise error(f"{what}: {reason}", hint=hint, reason=reason, status=status) from refusal
-        except _GONE as gone:
+        except _gone() as gone:
             self.forget()
             raise self._unreachable(gone) from gone
 
@@ -135,7 +137,9 @@ class Connection:
                 timeout=_SILENCE,
                 tls=self._tls or False,
             )
-        except (DockerException, ValueError, *_GONE) as gone:
+        except (DockerException, ValueError) as refusal:
+            raise self._unreachable(refusal) from refusal
+        except _gone() as gone:
             raise self._unreachable(gone) from gone
 
     @contextmanager

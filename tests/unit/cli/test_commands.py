@@ -6,6 +6,7 @@ import io
 import os
 import shutil
 import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -19,7 +20,8 @@ from fakes.trainer import FakeTrainer
 from fakes.workshop import FakeWorkshop
 from pushtrain import cli
 from pushtrain.cli import following, logs, stop
-from pushtrain.cli.progress import LiveView, PlainLines, told
+from pushtrain.cli.live_view import LiveView
+from pushtrain.cli.progress import PlainLines, told
 from pushtrain.cli.render import fixed, plain
 from pushtrain.entities import Epoch, ImagePlan, RunState, Wishes
 from pushtrain.errors import EngineUnreachable, ImageError
@@ -692,4 +694,12 @@ def test_the_lists_of_commands_and_modules_agree() -> None:
     here = Path(cli.__file__).parent
     modules = {path.stem for path in here.iterdir() if path.suffix in (".py", "")}
     modules -= {"__init__", "__pycache__", "following", "render", "progress"}
+    modules -= {"live_view", "tables"}
     assert modules == set(cli.COMMANDS)
+
+
+def test_a_run_begins_without_what_it_needs_only_later() -> None:
+    look = "import sys, pushtrain.cli.run; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", look], capture_output=True, check=True, text=True)
+    later = {"cryptography", "jinja2", "libcst", "matplotlib", "numpy", "optuna", "rich"}
+    assert not later & set(done.stdout.split())

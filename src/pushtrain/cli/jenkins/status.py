@@ -6,7 +6,8 @@ import click
 
 from pushtrain.ci.overview import JobOverview, overview
 from pushtrain.cli.jenkins.server import open_server
-from pushtrain.cli.render import ago, emit, json_option, table
+from pushtrain.cli.render import ago, emit, json_option
+from pushtrain.cli.tables import table
 
 
 @click.command()
