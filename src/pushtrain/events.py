@@ -48,11 +48,18 @@ class Planned:
     """The code was read: what will be trained, towards what, and within which budget."""
 
     detection: Detection
-    knobs: tuple[Knob, ...]
     objective: Objective
     budget: Budget
     plan: ImagePlan
     event: Literal["planned"] = "planned"
+
+
+@dataclass(frozen=True, slots=True, config=_STRICT)
+class KnobsFound:
+    """The code was read once more: what can be tuned in it."""
+
+    knobs: tuple[Knob, ...]
+    event: Literal["knobs_found"] = "knobs_found"
 
 
 @dataclass(frozen=True, slots=True, config=_STRICT)
@@ -231,6 +238,7 @@ class MessageFailed:
 Event: TypeAlias = (
     RunStarted
     | Planned
+    | KnobsFound
     | ImageReady
     | DataRead
     | TrialStarted

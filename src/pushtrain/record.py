@@ -30,6 +30,7 @@ from pushtrain.events import (
     EpochEnded,
     ImageReady,
     Judged,
+    KnobsFound,
     MessageFailed,
     MessageQueued,
     MessageSent,
@@ -162,11 +163,12 @@ def _after(record: RunRecord, entry: Entry) -> RunRecord:  # noqa: PLR0911, PLR0
             return replace(
                 record,
                 detection=event.detection,
-                knobs=event.knobs,
                 objective=event.objective,
                 budget=event.budget,
                 plan=event.plan,
             )
+        case KnobsFound(knobs=knobs):
+            return replace(record, knobs=knobs)
         case ImageReady() as event:
             return replace(
                 record, image=event.image, image_built=event.built, image_seconds=event.seconds

@@ -28,6 +28,7 @@ from pushtrain.events import (
     EpochEnded,
     ImageReady,
     Judged,
+    KnobsFound,
     Planned,
     RunStarted,
     StateChanged,
@@ -140,7 +141,8 @@ class _Again:
         _same("the entry script", manifest.training.entry, detection.entry)
         knobs = find_knobs(root, detection, settings.knobs)
         spec = self._spec(root, knobs)
-        live.append(self._planned(detection, knobs))
+        live.append(self._planned(detection))
+        live.append(KnobsFound(knobs))
         record = live.record
         assert record.push is not None and record.plan is not None
         grant = self._workshop.permit(record.push, settings, record.wishes)
@@ -166,7 +168,7 @@ class _Again:
         _same("the rewritten source", dict(manifest.changed), hashes)
         return TrialSpec(manifest.trial.number, values, manifest.trial.seed, changed)
 
-    def _planned(self, detection: Detection, knobs: tuple[Knob, ...]) -> Planned:
+    def _planned(self, detection: Detection) -> Planned:
         image = self._manifest.image
         plan = ImagePlan(
             tag=image.tag,
@@ -178,7 +180,7 @@ class _Again:
         )
         seconds = max(10 * self._manifest.trial.seconds, 600.0)
         budget = Budget(1, seconds, seconds)
-        return Planned(detection, knobs, self._manifest.as_objective(), budget, plan)
+        return Planned(detection, self._manifest.as_objective(), budget, plan)
 
     def _ready_image(self, live: LiveRun, plan: ImagePlan) -> bool:
         live.append(StateChanged(RunState.BUILDING))

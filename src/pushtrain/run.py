@@ -37,6 +37,7 @@ from pushtrain.errors import DetectionError, JournalError, PushtrainError, Stopp
 from pushtrain.events import (
     ImageReady,
     Judged,
+    KnobsFound,
     Planned,
     Replanned,
     RunStarted,
@@ -52,7 +53,7 @@ from pushtrain.relaunch import Policy
 from pushtrain.settings import BudgetSettings, ImageSettings, RepositorySettings, load_repository
 from pushtrain.source import checkout, origin
 from pushtrain.store import LiveRun, Observer, RunFolder, Store
-from pushtrain.training import Ending, Training
+from pushtrain.training import Ending, Study, Training
 
 _log = logging.getLogger(__name__)
 
@@ -264,8 +265,6 @@ class Drive:
         return judge(self._live.record, ending, time.time())
 
     def _work(self) -> Ending:
-        from pushtrain.knobs import SourceRewriter  # noqa: PLC0415
-
         live, workshop = self._live, self._workshop
         self._heed_stop("stopped before it began")
         settings = load_repository(live.folder.source)
@@ -275,12 +274,12 @@ class Drive:
         assert record.push is not None and record.plan is not None
         grant = workshop.permit(record.push, settings, record.wishes)
         policy = workshop.policy(grant)
-        self._ensure_image(record.plan)
+        # A build takes minutes: what is wrong with [knobs] is told before.
+        self._ensure_image(record.plan, before_build=lambda: self._find_knobs(settings))
         live.append(StateChanged(RunState.TRAINING))
         training = Training(
             live,
-            workshop.searcher(live.record),
-            SourceRewriter(live.folder.source, record.knobs),
+            lambda: self._study(settings),
             Means(
                 lambda index: workshop.trainer(
                     live, settings, replace(grant, limits=policy.limits(live.record)), index
@@ -301,8 +300,6 @@ class Drive:
         return ending
 
     def _plan(self, settings: RepositorySettings) -> Planned:
-        from pushtrain.knobs import find_knobs  # noqa: PLC0415  as above
-
         root, wishes = self._live.folder.source, self._live.record.wishes
         detection = detect(root, settings.train)
         if not detection.trains:
@@ -319,13 +316,33 @@ class Drive:
         )
         return Planned(
             detection,
-            find_knobs(root, detection, settings.knobs),
             objective,
             _budget(settings.budget, wishes),
             self._workshop.plan_image(detection, settings.image, root),
         )
 
-    def _ensure_image(self, plan: ImagePlan) -> None:
+    def _study(self, settings: RepositorySettings) -> Study:
+        """What is tried; the first worker imports its framework meanwhile."""
+        # Imported here, where it takes no time of anyone's.
+        from pushtrain.knobs import SourceRewriter  # noqa: PLC0415
+
+        self._find_knobs(settings)
+        record = self._live.record
+        rewriter = SourceRewriter(self._live.folder.source, record.knobs)
+        return Study(self._workshop.searcher(record), rewriter)
+
+    def _find_knobs(self, settings: RepositorySettings) -> None:
+        """Notes the knobs, where that has not been done; raises KnobError, SourceError."""
+        from pushtrain.knobs import find_knobs  # noqa: PLC0415
+
+        record, source = self._live.record, self._live.folder.source
+        assert record.detection is not None
+        if not record.knobs:
+            self._live.append(KnobsFound(find_knobs(source, record.detection, settings.knobs)))
+
+    def _ensure_image(
+        self, plan: ImagePlan, before_build: Callable[[], None] = lambda: None
+    ) -> None:
         self._live.append(StateChanged(RunState.BUILDING))
         started = time.monotonic()
         lines = 0
@@ -333,6 +350,8 @@ class Drive:
         def on_line(line: str) -> None:
             nonlocal lines
             lines += 1
+            if lines == 1:
+                before_build()
             self._heed_stop("stopped while the image was built")
             with self._live.folder.build_log.open("a", encoding="utf-8") as log:
                 log.write(f"{line}\n")

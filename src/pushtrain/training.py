@@ -73,6 +73,19 @@ ALL_TRIED = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Study:
+    """What is tried.
+
+    Attributes:
+        searcher: proposes values; told of every end.
+        rewriter: puts values into the source.
+    """
+
+    searcher: Searcher
+    rewriter: Rewriter
+
+
 class Training:
     """The trials of one run.
 
@@ -81,8 +94,7 @@ class Training:
 
     Args:
         live: the run; its record says what has been trained already.
-        searcher: proposes values; told of every end.
-        rewriter: puts values into the source.
+        make_study: makes what is tried, while the first workers import their framework.
         means: what it is trained with.
         seconds_left: what remains of the budget's wall-clock time.
     """
@@ -90,14 +102,13 @@ class Training:
     def __init__(
         self,
         live: LiveRun,
-        searcher: Searcher,
-        rewriter: Rewriter,
+        make_study: Callable[[], Study],
         means: Means,
         seconds_left: Callable[[], float],
     ) -> None:
         self._live = live
-        self._searcher = searcher
-        self._rewriter = rewriter
+        self._make_study = make_study
+        self._study: Future[Study] = Future()
         self._means = means
         self._seconds_left = seconds_left
         self._lock = threading.RLock()
@@ -132,6 +143,7 @@ class Training:
         with ThreadPoolExecutor(workers, thread_name_prefix="worker") as pool:
             futures = [pool.submit(self._work, i, only_waiting) for i in range(workers)]
             try:
+                self._prepare()
                 self._supervise(futures)
             finally:
                 self._halt(Ending(RunState.STOPPED))
@@ -142,6 +154,15 @@ class Training:
                 raise error
             self._live.append(Warned(f"after the target was met: {error}"))
         return self._ending
+
+    def _prepare(self) -> None:
+        """Makes the study, once; the workers wait for it, or end by the same error."""
+        if not self._study.done():
+            try:
+                self._study.set_result(self._make_study())
+            except BaseException as error:
+                self._study.set_exception(error)
+                raise
 
     def _supervise(self, futures: list[Future[None]]) -> None:
         pending = set(futures)
@@ -178,7 +199,7 @@ class Training:
             index,
             self._means,
             self._spec,
-            _Watcher(self._live, self._searcher),
+            _Watcher(self._live, self._study),
             on_data=self._note_data,
         )
         with closing(attempts) as worker:
@@ -187,8 +208,9 @@ class Training:
                     return
                 self._workers.append(worker)
             worker.warm_up()
-            while (started := self._next(index, only_waiting)) is not None:
-                self._take(worker.train(started))
+            study = self._study.result()
+            while (started := self._next(study, index, only_waiting)) is not None:
+                self._take(study, worker.train(started))
 
     def _note_data(self, fingerprints: Mapping[str, str]) -> None:
         with self._lock:
@@ -198,7 +220,7 @@ class Training:
                     self._live.append(Warned("a declared data directory changed during the run"))
                 self._live.append(DataRead(dict(fingerprints)))
 
-    def _next(self, index: int, only_waiting: bool) -> TrialStarted | None:
+    def _next(self, study: Study, index: int, only_waiting: bool) -> TrialStarted | None:
         """The next trial, already in the journal; None when there is to be none."""
         with self._lock:
             if self._ending is not None:
@@ -207,7 +229,7 @@ class Training:
             if started is None:
                 if only_waiting or self._trials_left() <= 0:
                     return None
-                proposal = self._searcher.ask()
+                proposal = study.searcher.ask()
                 if proposal is None:
                     return None
                 started = _start(proposal, self._live.record.seed, index)
@@ -235,19 +257,19 @@ class Training:
             number=started.trial,
             values=started.values,
             seed=started.seed,
-            changed=self._rewriter(started.values),
+            changed=self._study.result().rewriter(started.values),
             attempt=started.attempt,
             resumes=started.resumes,
         )
 
-    def _take(self, result: TrialResult) -> None:
+    def _take(self, study: Study, result: TrialResult) -> None:
         """Writes a result down, tells the searcher, and draws the consequences."""
         result = _blamed(result)
         before = self._live.record
         record = self._live.append(TrialEnded(result))
         if record.origins.get(result.number) == CONFIRMATION:
             return
-        self._searcher.tell(result)
+        study.searcher.tell(result)
         assert record.objective is not None
         measurement = result.measurement
         if result.state is TrialState.COMPLETE and measurement is not None:
@@ -270,9 +292,9 @@ class Training:
 class _Watcher:
     """Passes what a running trial shows on to the journal and the searcher."""
 
-    def __init__(self, live: LiveRun, searcher: Searcher) -> None:
+    def __init__(self, live: LiveRun, study: Future[Study]) -> None:
         self._live = live
-        self._searcher = searcher
+        self._study = study
 
     def on_epoch(self, trial: int, epoch: Epoch, epochs: int | None) -> bool:
         if epoch in self._live.record.epochs.get(trial, ()):
@@ -282,7 +304,7 @@ class _Watcher:
         value = epoch_value(epoch, record.objective)
         if value is None or record.origins.get(trial) == CONFIRMATION:
             return False
-        return self._searcher.should_prune(trial, epoch.number, value)
+        return self._study.result().searcher.should_prune(trial, epoch.number, value)
 
     def on_log(self, trial: int, text: str) -> None:
         """The trainer keeps the log; nothing to do."""

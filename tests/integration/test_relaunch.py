@@ -26,12 +26,12 @@ from pushtrain.entities import (
     TrialSpec,
     TrialState,
 )
-from pushtrain.events import Planned, RunStarted
+from pushtrain.events import KnobsFound, Planned, RunStarted
 from pushtrain.interfaces import LABEL_RUN, Limits, Proposal, Trainer, TrialWatcher
 from pushtrain.relaunch import Policy
 from pushtrain.settings import RelaunchSettings
 from pushtrain.store import LiveRun, Store
-from pushtrain.training import Training
+from pushtrain.training import Study, Training
 from pushtrain.trial import ContainerTrainer, Job, remove_leftovers
 from support import records
 from support.training import ACCURACY, LIMITS, MIB, QUICK, job
@@ -73,7 +73,8 @@ class Bench:
         live = LiveRun(Store(self.home / "home").create("x"))
         budget = Budget(1, 1e9, 60.0)
         live.append(RunStarted(records.PUSH, "sha256:d", "1"))
-        live.append(Planned(records.DETECTION, (BATCH,), ACCURACY, budget, self.image.plan))
+        live.append(Planned(records.DETECTION, ACCURACY, budget, self.image.plan))
+        live.append(KnobsFound((BATCH,)))
         policy = Policy(RelaunchSettings(longest_pause=0), self.limits, self.most_memory)
 
         def make_trainer(index: int) -> Trainer:
@@ -82,7 +83,8 @@ class Bench:
             return _Heard(self.engine, asked, self.on_text)
 
         means = Means(make_trainer, policy, self)
-        training = Training(live, _Once(), self._rewritten, means, lambda: 1e9)
+        study = Study(_Once(), self._rewritten)
+        training = Training(live, lambda: study, means, lambda: 1e9)
         ending = training.until_met()
         result = live.record.trials[0]
         met = result.value == 0.9

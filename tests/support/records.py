@@ -41,6 +41,7 @@ from pushtrain.events import (
     Event,
     ImageReady,
     Judged,
+    KnobsFound,
     Planned,
     RunStarted,
     StateChanged,
@@ -234,7 +235,8 @@ def events(
     """The events of a run, in their order; a `state` that is not finished has no verdict."""
     told: list[Event] = [
         RunStarted(push, "sha256:" + "cd" * 32, "0.1.0", Wishes()),
-        Planned(DETECTION, knobs, objective, Budget(30, 600.0, 300.0), PLAN),
+        Planned(DETECTION, objective, Budget(30, 600.0, 300.0), PLAN),
+        KnobsFound(knobs),
         ImageReady(Image(PLAN, "sha256:" + "ef" * 32, 1_900_000_000), built=False, seconds=0.2),
         StateChanged(RunState.TRAINING),
         *(Warned(message) for message in warnings),

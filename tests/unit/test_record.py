@@ -205,7 +205,7 @@ _events: st.SearchStrategy[Event] = st.one_of(
     st.builds(TrialStarted, _numbers, st.just({}), _numbers, st.sampled_from(("s", CONFIRMATION))),
     st.builds(EpochEnded, _numbers, st.just(Epoch(1, {"accuracy": math.nan}, 0.1))),
     st.builds(lambda n, v: TrialEnded(trial(n, v)), _numbers, _values),
-    st.just(Planned(records.DETECTION, (), records.RMSE, Budget(1, 1, 1), records.PLAN)),
+    st.just(Planned(records.DETECTION, records.RMSE, Budget(1, 1, 1), records.PLAN)),
 )
 
 

@@ -41,6 +41,7 @@ from pushtrain.events import (
     Event,
     ImageReady,
     Judged,
+    KnobsFound,
     Planned,
     RunStarted,
     StateChanged,
@@ -297,6 +298,7 @@ def test_a_whole_run(workshop: FakeWorkshop, forest: Repository) -> None:
     assert verdict.best == verdict.trials - 1
     kinds = [type(event) for event in told(live.folder)]
     assert kinds[:5] == [RunStarted, Planned, StateChanged, ImageReady, StateChanged]
+    assert kinds[5] is KnobsFound
     assert kinds[-1] is Judged
     assert kinds.count(TrialStarted) == kinds.count(TrialEnded) == verdict.trials
     assert workshop.published == [live.id]
@@ -391,6 +393,23 @@ def test_what_a_pushed_repository_may_not_have_is_refused_before_anything_is_bui
     by_hand = FakeWorkshop(tmp_path / "home")
     ran(by_hand, repository, trials=1, network=True)
     assert by_hand.grants[0].limits.network
+
+
+def test_what_is_wrong_with_its_knobs_is_told_before_anything_is_built(tmp_path: Path) -> None:
+    source = program(tmp_path, settings="[knobs]\ninclude = ['dropout']\n")
+    workshop = FakeWorkshop(tmp_path / "home", build=("Step 1", AssertionError("built")))
+    verdict, live = ran(workshop, source)
+    assert (verdict.state, verdict.error["error"]) == (RunState.FAILED, "KnobError")
+    assert "dropout" in verdict.reason
+    assert live.record.image is None
+
+
+def test_what_is_wrong_with_its_knobs_is_told_without_a_build_as_well(tmp_path: Path) -> None:
+    source = program(tmp_path, settings="[knobs]\ninclude = ['dropout']\n")
+    workshop = FakeWorkshop(tmp_path / "home")
+    verdict, live = ran(workshop, source)
+    assert (verdict.state, verdict.error["error"]) == (RunState.FAILED, "KnobError")
+    assert not live.record.origins
 
 
 def test_parallel_workers_share_what_there_is(workshop: FakeWorkshop, forest: Repository) -> None:

@@ -34,6 +34,7 @@ from pushtrain.entities import (
 from pushtrain.errors import (
     EngineUnreachable,
     ImageError,
+    KnobError,
     PushtrainError,
     SandboxError,
     TrainingError,
@@ -43,6 +44,7 @@ from pushtrain.events import (
     EpochEnded,
     Event,
     ImageReady,
+    KnobsFound,
     Planned,
     RunStarted,
     StopRequested,
@@ -56,7 +58,14 @@ from pushtrain.relaunch import Policy
 from pushtrain.settings import RelaunchRule, RelaunchSettings
 from pushtrain.store import LiveRun, Store
 from pushtrain.study import OptunaSearcher
-from pushtrain.training import ALL_TRIED, ON_TRAINING_DATA, TIME_SPENT, TRIALS_SPENT, Training
+from pushtrain.training import (
+    ALL_TRIED,
+    ON_TRAINING_DATA,
+    TIME_SPENT,
+    TRIALS_SPENT,
+    Study,
+    Training,
+)
 from support import records
 from support.training import LIMITS
 
@@ -108,7 +117,8 @@ class Bench:
         budget = Budget(self.trials, 1e9, 1e9)
         self.say(
             RunStarted(records.PUSH, "sha256:d", "1", wishes),
-            Planned(records.DETECTION, self.knobs, self.objective, budget, records.PLAN),
+            Planned(records.DETECTION, self.objective, budget, records.PLAN),
+            KnobsFound(self.knobs),
         )
         self.searcher = self.make_searcher()
 
@@ -147,9 +157,12 @@ class Bench:
         self.trainers.append(trainer)
         return trainer
 
-    def training(self) -> Training:
+    def study(self) -> Study:
+        return Study(self.searcher, rewritten)
+
+    def training(self, make_study: Callable[[], Study] | None = None) -> Training:
         means = Means(self.make_trainer, Policy(self.rules, LIMITS, self.most_memory), self)
-        return Training(self.live, self.searcher, rewritten, means, self.seconds_left)
+        return Training(self.live, make_study or self.study, means, self.seconds_left)
 
     def make_image(self, module: str) -> None:
         """See `pushtrain.attempts.Remedies`."""
@@ -505,6 +518,38 @@ def test_a_worker_that_cannot_start_is_told(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="import keras failed"):
         bench.train()
     assert bench.trainers[0].is_closed
+    assert bench.events(TrialStarted) == []
+
+
+def test_workers_start_while_the_study_is_made(tmp_path: Path) -> None:
+    begun = threading.Event()
+
+    @dataclass
+    class Eager(Bench):
+        def make_trainer(self, index: int) -> FakeTrainer:
+            begun.set()
+            return super().make_trainer(index)
+
+    bench = Eager(tmp_path, trials=1)
+
+    def make_study() -> Study:
+        assert begun.wait(PATIENT)
+        assert bench.events(TrialStarted) == []
+        return bench.study()
+
+    assert bench.training(make_study).until_met().state is RunState.SPENT
+    assert len(bench.results) == 1
+
+
+def test_without_a_study_the_workers_go_as_well(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, parallel=2)
+
+    def make_study() -> Study:
+        raise KnobError("no knob is called x")
+
+    with pytest.raises(KnobError, match="no knob is called x"):
+        bench.training(make_study).until_met()
+    assert all(trainer.is_closed for trainer in bench.trainers)
     assert bench.events(TrialStarted) == []
 
 

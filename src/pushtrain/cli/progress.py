@@ -20,6 +20,7 @@ from pushtrain.events import (
     EpochEnded,
     ImageReady,
     Judged,
+    KnobsFound,
     MessageFailed,
     MessageSent,
     PatchCommitted,
@@ -107,11 +108,13 @@ def told(entry: Entry, record: RunRecord) -> str | None:  # noqa: PLR0911, PLR09
         case RunStarted(push=push):
             branch = f" ({push.branch})" if push.branch else ""
             return f"run {record.id}: {push.repository} at {push.short}{branch}"
-        case Planned(detection=found, knobs=knobs, objective=objective, budget=budget):
+        case Planned(detection=found, objective=objective, budget=budget):
             return (
-                f"{found.entry}: {found.framework} {found.family}, {len(knobs)} knobs; target "
-                f"{objective} within {budget.trials} trials and {duration(budget.seconds)}"
+                f"{found.entry}: {found.framework} {found.family}; target {objective} within "
+                f"{budget.trials} trials and {duration(budget.seconds)}"
             )
+        case KnobsFound(knobs=knobs):
+            return f"{len(knobs)} knobs: {', '.join(knob.name for knob in knobs) or 'none found'}"
         case ImageReady(image=image, built=built, seconds=seconds):
             how = f"built in {duration(seconds)}" if built else "is there already"
             return f"image {image.plan.tag} {how}"

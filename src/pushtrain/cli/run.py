@@ -12,6 +12,8 @@ from pushtrain.cli.following import follow
 from pushtrain.cli.progress import Progress, progress_for, verdict_line
 from pushtrain.cli.render import emit, json_option, verdict_json
 from pushtrain.entities import Direction, Verdict, Wishes
+from pushtrain.events import Entry, KnobsFound
+from pushtrain.record import RunRecord
 from pushtrain.run import Drive, Request, begin, begin_once
 from pushtrain.settings import parse_duration
 from pushtrain.store import LiveRun, RunFolder, Store
@@ -119,17 +121,23 @@ def drive(folder: RunFolder, assembly: Assembly, progress: Progress) -> Verdict:
     while True:
         with folder.driving() as is_free:
             if is_free:
-                live = LiveRun(folder, (progress.on_entry,))
-                _import_ahead()
+                live = LiveRun(folder, (progress.on_entry, _import_ahead))
                 return Drive(live, assembly, progress.on_line).to_verdict()
         verdict = follow(folder, progress)
         if verdict is not None:
             return verdict
 
 
-def _import_ahead() -> None:
-    """What draws the report takes a second or two to import; a worker's start takes longer."""
-    threading.Thread(target=import_module, args=("pushtrain.report.page",), daemon=True).start()
+def _import_ahead(entry: Entry, _: RunRecord) -> None:
+    """What publishes takes a second or two to import; the start of the first worker, which is
+    under way once the knobs are found, takes longer."""
+    if isinstance(entry.event, KnobsFound):
+        threading.Thread(target=_import_publication, daemon=True).start()
+
+
+def _import_publication() -> None:
+    for module in ("pushtrain.publication", "pushtrain.report.page"):
+        import_module(module)
 
 
 def conclude(

@@ -123,7 +123,8 @@ def test_run_for_people(
     assert said.code == 0
     text = said.out
     for part in (
-        "train.py: sklearn classical, 2 knobs; target accuracy >= 0.9 within 20 trials",
+        "train.py: sklearn classical; target accuracy >= 0.9 within 20 trials",
+        "2 knobs: n_estimators, max_depth",
         "trial 0 starts (as pushed)",
         "trial 0 epoch 3/3 accuracy 0.7000",
         "trial 0 complete: accuracy 0.7000 by model.evaluate at train.py:41",
