@@ -57,7 +57,10 @@ def run(case: dict, path: Path) -> dict:
         ours.close()
         code = 1
         try:
-            code = inside(case, order, path, theirs, printed)
+            places = types.SimpleNamespace(
+                source=path, out=path / "out", checkpoints=path / "checkpoints"
+            )
+            code = inside(case, order, places, theirs, printed)
         except BaseException:
             traceback.print_exc()
         sys.stdout.flush()
@@ -78,20 +81,22 @@ def run(case: dict, path: Path) -> dict:
     }
 
 
-def inside(case: dict, order, path: Path, channel: socket.socket, printed: Path) -> int:
+def inside(case: dict, order, places, channel: socket.socket, printed: Path, prepare=None) -> int:
     from pushtrain.worker.checkpoints import Checkpoints  # noqa: PLC0415
     from pushtrain.worker.session import Session  # noqa: PLC0415
 
-    out = path / "out"
+    path, out = places.source, places.out
     out.mkdir(exist_ok=True)
     os.chdir(path)
     descriptor = os.open(printed, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     os.dup2(descriptor, 1)
     os.dup2(descriptor, 2)
-    sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115
-    sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115
-    checkpoints = Checkpoints(path / "checkpoints", 1 << 30)
+    sys.stdout = open(1, "w", buffering=1, closefd=False)  # noqa: SIM115
+    sys.stderr = open(2, "w", buffering=1, closefd=False)  # noqa: SIM115
+    checkpoints = Checkpoints(places.checkpoints, 1 << 30)
     session = Session(order, path, out, channel, checkpoints)
+    if prepare:
+        prepare(session)
     random.seed(order.seed)
     if "numpy" in sys.modules:
         sys.modules["numpy"].random.seed(order.seed)

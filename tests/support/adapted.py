@@ -13,7 +13,7 @@ import re
 import shutil
 import subprocess
 import tarfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,8 +34,11 @@ ENVIRONMENT = {
 
 _COMMAND = (
     "cd /tmp; while [ ! -e cases.tar ]; do sleep 0.1; done; mkdir work && cd work && "
-    "tar -xf ../cases.tar && exec python driver.py lib cases out.json"
+    "tar -xf ../cases.tar && exec python {driver} lib cases out.json"
 )
+
+LayOut = Callable[[Path], None]
+"""Makes the cases in a directory."""
 
 
 @dataclass(frozen=True)
@@ -100,10 +103,18 @@ def _case(folder: Path, script: Script, how: str) -> None:
     (folder / "case.json").write_text(json.dumps(record))
 
 
-def run_in_container(connection: Connection, image: str, run: str, folder: Path) -> dict[str, Any]:
+def run_in_container(
+    connection: Connection,
+    image: str,
+    run: str,
+    folder: Path,
+    lay_out: LayOut = lay_out,
+    driver: str = "driver.py",
+) -> dict[str, Any]:
     """Runs all cases in a container of a training image, without a network, as its user."""
     cases = folder / "cases"
     cases.mkdir()
+    lay_out(cases)
     stream = io.BytesIO()
     with tarfile.open(fileobj=stream, mode="w") as archive:
         for name, content in _files(cases):
@@ -113,7 +124,7 @@ def run_in_container(connection: Connection, image: str, run: str, folder: Path)
     with connection.calling("the adapters' scripts do not run") as client:
         made = client.create_container(
             image,
-            ["/bin/sh", "-c", _COMMAND],
+            ["/bin/sh", "-c", _COMMAND.format(driver=driver)],
             user="1000:1000",
             environment={**ENVIRONMENT, "HOME": "/tmp", "USER": "trainer"},
             labels={LABEL_RUN: run},
@@ -143,21 +154,23 @@ def _alone(name: str, content: bytes) -> bytes:
     return stream.getvalue()
 
 
-def run_beside(python: str, folder: Path) -> dict[str, Any]:
+def run_beside(
+    python: str, folder: Path, lay_out: LayOut = lay_out, driver: str = "driver.py"
+) -> dict[str, Any]:
     """Runs all cases with an interpreter of this machine."""
     cases = folder / "cases"
     cases.mkdir()
     lay_out(cases)
     results = folder / "results.json"
-    command = [python, str(HERE / "driver.py"), str(ROOT / "src"), str(cases), str(results)]
+    command = [python, str(HERE / driver), str(ROOT / "src"), str(cases), str(results)]
     subprocess.run(command, check=True, env={**os.environ, **ENVIRONMENT})
     return dict(json.loads(results.read_text()))
 
 
 def _files(folder: Path) -> Iterator[tuple[str, bytes]]:
-    """What a container needs: the driver, the worker's modules, and the cases."""
-    lay_out(folder)
-    yield "driver.py", (HERE / "driver.py").read_bytes()
+    """What a container needs: the drivers, the worker's modules, and the cases."""
+    for path in HERE.glob("*driver.py"):
+        yield path.name, path.read_bytes()
     package = ROOT / "src" / "pushtrain"
     yield "lib/pushtrain/__init__.py", b""
     for path in sorted((package / "worker").rglob("*.py")):

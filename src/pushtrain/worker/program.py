@@ -85,7 +85,7 @@ def close() -> None:
 
     Its modules are not torn down, which takes long in large frameworks and helps nobody.
     """
-    for step in (threading._shutdown, atexit._run_exitfuncs, _write_all):  # type: ignore[attr-defined]
+    for step in (threading._shutdown, atexit._run_exitfuncs, write_all):  # type: ignore[attr-defined]
         with contextlib.suppress(BaseException):
             step()
 
@@ -146,7 +146,7 @@ def _formatted(error: BaseException, frames: Frames) -> str:
         return f"{type(error).__name__}: {text(error)}"
 
 
-def _write_all() -> None:
+def write_all() -> None:
     """Flushes every file that the script left open, and what libraries printed by themselves."""
     for stream in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__):
         with contextlib.suppress(Exception):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from pushtrain.worker.checkpoints import Checkpoints
@@ -15,6 +15,9 @@ from pushtrain.worker.values import number, plain, text
 
 MESSAGE = 128 * 1024
 """Bytes of the longest message."""
+
+_SAID_AGAIN = {"epoch", "measurement", "confusion"}
+"""What is part of the result, and would be missing where it is said once and the process ends."""
 
 _MOST_METRICS, _MOST_PARAMETERS = 100, 500
 
@@ -47,8 +50,11 @@ class Session:
         self.resumes = order.resume
         self.shared: dict[str, object] = {}
         self.frames = Frames(source)
+        self.memory: list[dict[str, object]] | None = None
+        """Where somebody keeps it: what was said that another attempt must say again."""
         self._channel = channel
         self._noted: set[str] = set()
+        self._held: list[bytes] | None = None
 
     def epoch(self, metrics: Mapping[str, float], seconds: float, epochs: int | None) -> None:
         """An epoch has ended, of `epochs` in this fit where that is known."""
@@ -110,6 +116,17 @@ class Session:
         place = self.frames.caller()
         return str(place) if place else ""
 
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """What is said meanwhile is remembered at once, and told only at the end."""
+        self._held = []
+        try:
+            yield
+        finally:
+            held, self._held = self._held, None
+            for message in held:
+                self._tell(message)
+
     # --- for the worker's own parts ------------------------------------------------------------
 
     def error(self, error: BaseException, kind: str, traceback: str) -> None:
@@ -131,12 +148,22 @@ class Session:
         """Sends one message; one that is too long, or that nobody hears, is dropped."""
         try:
             message = encode({"kind": kind, **fields})
-            if len(message) <= MESSAGE:
-                self._channel.send(message)
-            elif kind != "note":
-                self.note(f"a message about {kind} is left out: {len(message)} bytes are too long")
+            if self.memory is not None and kind in _SAID_AGAIN:
+                self.memory.append({"kind": kind, **fields})
+            if len(message) > MESSAGE:
+                if kind != "note":
+                    what = f"{len(message)} bytes are too long"
+                    self.note(f"a message about {kind} is left out: {what}")
+            elif self._held is not None:
+                self._held.append(message)
+            else:
+                self._tell(message)
         except Exception:  # noqa: S110  # whatever is wrong with it, it is not the script's concern
             pass
+
+    def _tell(self, message: bytes) -> None:
+        with contextlib.suppress(Exception):
+            self._channel.send(message)
 
 
 def _fields(place: Place | None) -> dict[str, object]:

@@ -6,15 +6,18 @@ return, print and draw stays as it was.
 
 from __future__ import annotations
 
+import contextlib
 import random
 import sys
-import time
 from collections.abc import Mapping
 from typing import Any
 
 from pushtrain.worker.adapters import keras_data, keras_labels, keras_model, legacy_keras
 from pushtrain.worker.adapters.conclusion import conclusion
+from pushtrain.worker.adapters.keras_checkpoints import KerasCheckpoints
+from pushtrain.worker.adapters.keras_epochs import recorder
 from pushtrain.worker.adapters.keras_lineage import Lineage
+from pushtrain.worker.adapters.keras_loop import Loop
 from pushtrain.worker.adapters.names import canonical
 from pushtrain.worker.adapters.predictions import predictions
 from pushtrain.worker.adapters.seen import Data, Fit, Labels, Seen, history, targets_of
@@ -61,9 +64,9 @@ class Adapter:
         self.guard = guard(session)
         self.history = history(session.shared)
         self.lineage = Lineage(self.guard, self.history)
-        self.epochs = 0
-        self.planned: int | None = None
+        self.checkpoints = KerasCheckpoints(session, self.guard, keras, self.lineage)
         self.seconds = 0.0
+        self._loop: Loop | None = None
         self._open = 0  # fits under way
         self._callback = keras.callbacks.Callback
         self._predict = keras.Model.predict
@@ -71,29 +74,51 @@ class Adapter:
         wrap(keras.Model, "evaluate", self._around_evaluate)
         wrap(keras.Model, "predict", self._around_predict)
         wrap(keras.Model, "train_on_batch", self._around_batch)
+        wrap(keras.Layer, "set_weights", self._around_set_weights)
+        wrap(keras.callbacks.CallbackList, "on_train_begin", self._around_train_begin)
         self.lineage.follow(keras)
 
     # --- training ------------------------------------------------------------------------------
 
     def _around_fit(self, fit: Any, model: Any, /, *args: Any, **kwargs: Any) -> Any:
         if not self.guard.is_here or self._open:
+            self._trains_within()
             return fit(model, *args, **kwargs)
         call = _Call(args, kwargs)
-        is_outermost = self.guard.counts
-        data = Data([])
-        if is_outermost:
-            data = self.guard.quietly("the training data", self._begin, model, call) or data
+        epochs = recorder(self._callback, self.checkpoints.epochs, self._tell)
+        loop = None
+        if self.guard.counts:
+            data = self.guard.quietly("the training data", self._begin, model, call) or Data([])
+            loop = self.guard.quietly("checkpoints", self.checkpoints.fit, model, call, epochs)
             call.replace(0, "x", keras_data.watched(call.get(0, "x"), data, self.guard.quietly))
-        call.add_callback(5, self._recorder(model))
+        call.add_callback(5, epochs)
         self._open += 1
+        self._loop = loop
         try:
-            result, seconds = self.guard.run(fit, model, *call.args, **call.kwargs)
+            with loop.followed() if loop is not None else contextlib.nullcontext():
+                result, seconds = self.guard.run(fit, model, *call.args, **call.kwargs)
         finally:
             self._open -= 1
-            self.guard.quietly("the training", self._end, model, call)
-        self.seconds += seconds
+            self._loop = None
+            self.guard.quietly("the training", self._end, model, call, epochs.planned)
+        self.seconds += seconds + (loop.keeper.carried if loop is not None else 0.0)
         self.session.seconds("fit", self.seconds)
         return result
+
+    def _around_train_begin(self, begin: Any, callbacks: Any, logs: Any = None) -> None:
+        begin(callbacks, logs)
+        if self._loop is not None and callbacks.model is self._loop.model:
+            self.guard.quietly("checkpoints", self._loop.attach, callbacks)
+
+    def _trains_within(self) -> None:
+        if self._loop is not None and self.guard.is_here:
+            give_up = self._loop.keeper.give_up
+            self.guard.quietly("checkpoints", give_up, "a callback of it trains as well")
+
+    def _around_set_weights(self, set_weights: Any, layer: Any, weights: Any) -> Any:
+        if self._loop is not None and self.guard.is_here and not self._loop.trains(layer):
+            self._loop.keeper.doubt("a callback of it changes another model")
+        return set_weights(layer, weights)
 
     def _begin(self, model: Any, call: _Call) -> Data:
         """Notes what data a fit is about to see."""
@@ -130,36 +155,20 @@ class Adapter:
         fit.validation_inputs.append(Seen(keras_data.data_of(held)))
         return held, None
 
-    def _end(self, model: Any, call: _Call) -> None:
+    def _end(self, model: Any, call: _Call, epochs: int | None) -> None:
         conclusion(self.session).model(model, "", lambda: keras_model.save(model, self.session))
         calls = {name: call.get(index, name) for index, name in _TOLD.items()}
         calls = {name: value for name, value in calls.items() if value is not None}
-        calls["epochs"] = self.planned
+        calls["epochs"] = epochs
         if keras_data.kind_of(call.get(0, "x")) == "arrays":
             calls.setdefault("batch_size", 32)
         self.session.parameters({"keras": keras_model.described(model, calls)})
 
-    def _recorder(self, model: Any) -> Any:
-        """The callback that tells of each epoch; the last one, so that it sees what others add."""
-        adapter, before = self, self.epochs
-
-        class Recorder(self._callback):  # type: ignore[misc,name-defined]
-            def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-                self.started = time.perf_counter()
-                self.first = getattr(self, "first", epoch)
-                adapter.planned = (self.params or {}).get("epochs")
-
-            def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-                seconds = time.perf_counter() - self.started
-                planned = adapter.planned
-                if planned is not None:
-                    planned = before + int(planned) - self.first
-                adapter.epochs += 1
-                adapter.guard.quietly("an epoch", adapter._tell, dict(logs or {}), seconds, planned)
-
-        return Recorder()
-
     def _tell(self, logs: dict[str, Any], seconds: float, planned: int | None) -> None:
+        self.checkpoints.epochs += 1
+        self.guard.quietly("an epoch", self._tell_values, logs, seconds, planned)
+
+    def _tell_values(self, logs: dict[str, Any], seconds: float, planned: int | None) -> None:
         values = {name: number(value) for name, value in logs.items()}
         told = {spelled(name): value for name, value in values.items() if value is not None}
         self.session.epoch(told, seconds, planned)
@@ -168,6 +177,7 @@ class Adapter:
         if self.guard.counts:
             x = argument(args, kwargs, 0, "x")
             self.guard.quietly("a batch", self._see_batch, model, x)
+        self._trains_within()
         return train(model, *args, **kwargs)
 
     def _see_batch(self, model: Any, x: Any) -> None:
@@ -183,6 +193,8 @@ class Adapter:
 
     def _around_evaluate(self, evaluate: Any, model: Any, /, *args: Any, **kwargs: Any) -> Any:
         is_own = kwargs.get("_use_cached_eval_dataset") or not self.guard.is_here
+        if is_own and self._loop is not None and self._loop.is_skipping:
+            return self._loop.skip_validation(evaluate, *args, **kwargs)
         if is_own or self.guard.depth > self._open:  # Keras validates, or another adapter measures
             return evaluate(model, *args, **kwargs)
         call = _Call(args, kwargs)

@@ -48,6 +48,14 @@ class Lineage:
         """A fit of this model begins."""
         return self._history.begin(model, *_trained_layers(model))
 
+    def files(self) -> dict[str, list[int]]:
+        """The fits behind each file that a model was saved to."""
+        return {path: sorted(fits) for path, fits in self._files.items()}
+
+    def put_back(self, files: dict[str, list[int]]) -> None:
+        """Files that an earlier attempt saved are there again."""
+        self._files.update((path, set(fits)) for path, fits in files.items())
+
     def of(self, model: Any) -> set[int]:
         """The fits that a model went through; all of them for one of unknown origin."""
         known = self._known(model)

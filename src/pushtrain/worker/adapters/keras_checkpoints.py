@@ -1,0 +1,149 @@
+"""Checkpoints of every fit that a script makes, and how another attempt goes on after them."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pushtrain.worker.adapters import keras_data, keras_graph
+from pushtrain.worker.adapters.keras_fit import FitCheckpoint
+from pushtrain.worker.adapters.keras_lineage import Lineage
+from pushtrain.worker.adapters.keras_loop import Feed, Loop
+from pushtrain.worker.adapters.wrapping import Guard
+from pushtrain.worker.checkpoints import Pace
+from pushtrain.worker.output import HELPER
+from pushtrain.worker.session import Session
+from pushtrain.worker.written import Written
+
+_BACKENDS = ("tensorflow", "torch", "jax")
+_FIT = re.compile(r"fit-(\d+)")
+
+
+@dataclass(frozen=True)
+class Rhythm:
+    """When checkpoints are due.
+
+    Attributes:
+        pace: bounds what they cost.
+        seconds: between two of them inside an epoch, at least.
+    """
+
+    pace: Pace = field(default_factory=Pace)
+    seconds: float = 30.0
+
+
+class KerasCheckpoints:
+    """The checkpoints of one script, one for each of its fits; made before the script begins."""
+
+    def __init__(self, session: Session, guard: Guard, keras: Any, lineage: Lineage) -> None:
+        self.session = session
+        self.guard = guard
+        self.keras = keras
+        self.lineage = lineage
+        rhythm = session.shared.get("rhythm")
+        self.rhythm = rhythm if isinstance(rhythm, Rhythm) else Rhythm()
+        self.backend = str(keras.backend.backend())
+        self.epochs = 0
+        """Of all fits so far."""
+        self._store = session.checkpoints
+        self._fits = 0
+        self._worth: dict[str, float] = {}
+        roots = {"source": session.source, "report": session.source.parent / HELPER}
+        if os.environ.get("TMPDIR"):
+            roots["tmp"] = Path(os.environ["TMPDIR"])
+        written = None
+        if self._store.directory.is_dir():
+            written = guard.quietly("what the script writes", Written, roots, self._store)
+        self._is_possible = written is not None
+        self.written = written or Written({}, self._store)
+
+    def fit(self, model: Any, call: Any, recorder: Any) -> Loop | None:
+        """The script begins another fit; None where nothing can be kept of it.
+
+        Args:
+            model: what is trained.
+            call: the arguments of the fit.
+            recorder: the callback that measures its epochs.
+        """
+        self._fits += 1
+        if not self._is_possible:
+            return None
+        version = str(getattr(self.keras, "__version__", ""))
+        if not version.startswith("3.") or self.backend not in _BACKENDS:
+            if self.session.resumes:
+                what = f"Keras {version} on {self.backend}"
+                self.session.note(f"a training begins again: {what} cannot be continued")
+            return None
+        feed = self._feed(call)
+        fit = FitCheckpoint(self, f"fit-{self._fits}", model, feed, recorder)
+        return Loop(self.guard, model, feed, fit)
+
+    def save(self, name: str, header: dict[str, Any], blobs: dict[str, Any], worth: float) -> None:
+        """Saves the checkpoint of a fit, at the cost of others where there is no room.
+
+        Args:
+            name: the fit's.
+            header: as the store takes it.
+            blobs: as the store takes them.
+            worth: the seconds of training that it holds.
+
+        Raises:
+            OSError: there is no room for it.
+        """
+        while True:
+            try:
+                self._store.save(name, header, blobs)
+                break
+            except OSError:
+                others = {one: worth for one, worth in self._worth.items() if one != name}
+                if not others:
+                    raise
+                self._forget(min(others, key=lambda one: others[one]))
+        self._worth[name] = worth
+
+    def forget(self, name: str, *, and_later: bool) -> None:
+        """Removes the checkpoint of a fit, or also of those that came after it.
+
+        Raises:
+            OSError: it cannot be removed.
+        """
+        for one in self._later(name) if and_later else ():
+            self._forget(one)
+        self._forget(name)
+
+    def loaded(self, name: str, worth: float) -> None:
+        """A fit goes on from its checkpoint; of the last one nothing else is needed any more.
+
+        Raises:
+            OSError: something cannot be removed.
+        """
+        self._worth[name] = worth
+        if not self._later(name):
+            self.written.sweep()
+
+    def _forget(self, name: str) -> None:
+        self._worth.pop(name, None)
+        self._store.forget(name)
+        self.written.release(name)
+
+    def _later(self, name: str) -> list[str]:
+        number = int(name.rpartition("-")[2])
+        found = (_FIT.fullmatch(one) for one in self._store.names())
+        return [one[0] for one in found if one and int(one[1]) > number]
+
+    def _feed(self, call: Any) -> Feed:
+        x, held = call.get(0, "x"), call.get(7, "validation_data")
+        kind = keras_data.kind_of(x)
+        held_x = held[0] if isinstance(held, (tuple, list)) and held else held
+        is_whole = call.get(12, "steps_per_epoch") is None and call.get(8, "shuffle") != "batch"
+        return Feed(
+            backend=self.backend,
+            # PyTorch's loaders draw again at the end of an epoch, and what they draw counts.
+            is_shuffled_once=kind == "arrays" and is_whole and self.backend != "torch",
+            draws_in_python=kind not in ("arrays", "pipeline")
+            or (kind == "pipeline" and keras_graph.runs_python(x)),
+            held_is_arrays=held is None or keras_data.kind_of(held_x) == "arrays",
+        )

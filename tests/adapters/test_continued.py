@@ -1,0 +1,98 @@
+"""Keras scripts that are killed on their way and continued: they end as if nothing had happened."""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+import signal
+from typing import Any
+
+import pytest
+
+from pushtrain.assembly import Assembly
+from pushtrain.detect import detect
+from pushtrain.engine.connection import Connection
+from pushtrain.settings import ImageSettings
+from support import adapted, continued
+from support.adapted import ROOT
+from support.continued import Case, kills
+
+pytestmark = [pytest.mark.engine, pytest.mark.xdist_group("adapters"), pytest.mark.timeout(1200)]
+
+Results = dict[str, dict[str, Any]]
+
+ARRAYS = continued.script("arrays")
+SAVES = [
+    Case("while_it_saves", ARRAYS, kills("fsync 3, fsync 2")),
+    Case("when_it_has_saved", ARRAYS, kills("fsync 4")),
+    Case("newest_damaged", ARRAYS, [*kills("batch 25"), *kills("batch 18", damage="newest")]),
+    Case("all_damaged", ARRAYS, [*kills("batch 25"), *kills("batch 18", damage="all")]),
+    Case("asked_to_stop", ARRAYS, [*kills("batch 20"), *kills("batch 23", signal=signal.SIGTERM)]),
+]
+CASES = [*continued.scripts(), *SAVES]
+
+
+@pytest.fixture(scope="session")
+def results(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, run_id: str
+) -> Results:
+    """All cases, each attempt a process of its own."""
+    folder = tmp_path_factory.mktemp("continued")
+    lay_out = functools.partial(continued.lay_out, of=CASES)
+    driver = "continued_driver.py"
+    if python := os.environ.get("PUSHTRAIN_TEST_PYTHON"):
+        return adapted.run_beside(python, folder, lay_out, driver)
+    request.getfixturevalue("engine")  # sees to it that nothing is left
+    root = ROOT / "model" / "digits-cnn"
+    assembly = Assembly.from_environment()
+    plan = assembly.plan_image(detect(root), ImageSettings(), root)
+    image = assembly.build_image(plan, print)
+    connection: Connection = request.getfixturevalue("connection")
+    return adapted.run_in_container(connection, image.id, run_id, folder, lay_out, driver)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_it_ends_as_if_nothing_had_happened(case: Case, results: Results) -> None:
+    killed, other = results[case.name], results[case.undisturbed]
+    assert (killed["error"], other["error"]) == (None, None)
+    assert killed["ends"] == [*(_end(kill) for kill in case.kills), 0]
+    assert killed["measurements"] == other["measurements"]
+    assert _told(killed) == _told(other)
+    assert _files(killed) == _files(other)
+    assert _lines(killed) == _lines(other)
+    assert killed["notes"] == other["notes"] == []
+    assert other["resumed"] is None
+
+
+@pytest.mark.parametrize("case", continued.scripts(), ids=lambda case: case.name)
+def test_it_goes_on_where_it_was(case: Case, results: Results) -> None:
+    assert results[case.name]["resumed"] == int(case.script.expected["resumed"])
+
+
+def test_the_values_of_every_epoch_come_with_their_own_time(results: Results) -> None:
+    for case in CASES:
+        assert all(one["seconds"] > 0 for one in results[case.name]["epochs"])
+
+
+def _end(kill: continued.Kill) -> int:
+    return 128 + signal.SIGTERM if kill["signal"] == signal.SIGTERM else -signal.SIGKILL
+
+
+def _told(result: dict[str, Any]) -> list[Any]:
+    return [(one["number"], one["metrics"]) for one in result["epochs"]]
+
+
+def _files(result: dict[str, Any]) -> dict[str, str]:
+    """What lies in the last attempt's folders, but for what it printed and files with a date."""
+    return {
+        re.sub(r"^attempt-\d+/", "", path): digest
+        for path, digest in result["files"].items()
+        if not path.endswith(("printed.txt", "best.keras"))
+    }
+
+
+def _lines(result: dict[str, Any]) -> list[str]:
+    """The histories that it printed, and its last line."""
+    lines = [line for line in result["output"].splitlines() if line.strip()]
+    return [*(line for line in lines if line.startswith('{"')), lines[-1]]
