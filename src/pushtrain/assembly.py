@@ -17,7 +17,7 @@ from pushtrain.engine.docker_images import DockerImageStore
 from pushtrain.entities import Detection, Image, ImagePlan, Push, Wishes
 from pushtrain.errors import PushtrainError
 from pushtrain.images import Catalog, ImageBuilder, Machine, Planner
-from pushtrain.interfaces import Engine, ImageStore, Searcher, Trainer
+from pushtrain.interfaces import Engine, EngineEvents, ImageStore, Searcher, Trainer
 from pushtrain.permissions import Grant
 from pushtrain.record import RunRecord
 from pushtrain.relaunch import Policy
@@ -34,6 +34,7 @@ from pushtrain.store import LiveRun, Store
 from pushtrain.trial import ContainerTrainer, Job, remove_leftovers
 
 if TYPE_CHECKING:
+    from pushtrain.notify import Receipt
     from pushtrain.publication import Publication
 
 _log = logging.getLogger(__name__)
@@ -68,6 +69,13 @@ class Assembly:
     def engine(self) -> Engine:
         """The engine that trains."""
         return DockerEngine(self.connection)
+
+    @cached_property
+    def engine_events(self) -> EngineEvents:
+        """What happens on that engine."""
+        from pushtrain.engine.docker_events import DockerEvents  # noqa: PLC0415
+
+        return DockerEvents(self.connection)
 
     @cached_property
     def image_store(self) -> ImageStore:
@@ -141,6 +149,7 @@ class Assembly:
         """The trainer of worker number `index`; before the first, what a dead driver left goes."""
         with self._lock:
             if live.id not in self._cleared:
+                live.refresh()  # who was overtaken would remove the containers of its successor
                 remove_leftovers(self.engine, live.id)
                 self._cleared.add(live.id)
         record = live.record
@@ -164,25 +173,30 @@ class Assembly:
         return ContainerTrainer(self.engine, job)
 
     def clear(self, live: LiveRun) -> None:
-        """Removes the run's containers and checkpoints; never raises."""
+        """Removes the run's containers and checkpoints; raises only LeaseLost, JournalError."""
+        live.refresh()
         try:
             remove_leftovers(self.engine, live.id, checkpoints=True)
         except PushtrainError as error:
             _log.warning("run %s: the monitor will remove what it left: %s", live.id, error)
 
     def publish(self, live: LiveRun) -> None:
-        """Writes model, patch, manifest and report, and tells people; never raises."""
+        """Writes model, patch, manifest and report, and tells people; raises only LeaseLost."""
         self.publication.publish(live)
         self.deliver_waiting()
 
-    def deliver_waiting(self) -> None:
-        """Delivers what runs before could not; never raises."""
+    def deliver_waiting(self) -> tuple[Receipt, ...]:
+        """Delivers what runs before could not; gives what came of it, and never raises."""
         from pushtrain.notify import deliver_all_waiting  # noqa: PLC0415
 
-        deliver_all_waiting(self.store, self.operator)
+        return deliver_all_waiting(self.store, self.operator)
 
-    def deliver_pushes(self) -> None:
-        """Delivers the pushes that wait for a Jenkins server; never raises."""
+    def deliver_pushes(self) -> tuple[tuple[str, str], ...]:
+        """Delivers the pushes that wait for a Jenkins server; never raises.
+
+        Returns:
+            What was tried (a job, or all of them), and the error where it still waits.
+        """
         # Imported here: a run needs no Jenkins client.
         from pushtrain.ci.access import find_access  # noqa: PLC0415
         from pushtrain.ci.delivery import Deliverer  # noqa: PLC0415
@@ -191,13 +205,19 @@ class Assembly:
 
         spool = Spool(self.store.home / "jenkins" / "spool")
         try:
-            if spool.waiting():
-                access = find_access(os.environ, self.store.home)
-                for delivery in Deliverer(RealJenkins(access), access, spool).flush():
-                    if delivery.error is not None:
-                        _log.warning("a push of %s waits: %s", delivery.push.job, delivery.error)
+            if not spool.waiting():
+                return ()
+            access = find_access(os.environ, self.store.home)
+            done = Deliverer(RealJenkins(access), access, spool).flush()
+            return tuple((one.push.job, str(one.error or "")) for one in done)
         except (PushtrainError, OSError) as error:
-            _log.warning("pushes wait: %s", error)
+            return (("pushes", str(error)),)
+
+    def tell(self, live: LiveRun) -> None:
+        """Tells people of a run's verdict; raises only LeaseLost."""
+        from pushtrain.notify import tell  # noqa: PLC0415
+
+        tell(live, self.operator)
 
     def _importances(self, record: RunRecord) -> Mapping[str, float]:
         return self.searcher(record).importances() if record.plan is not None else {}

@@ -1,9 +1,10 @@
 """What `pushtrain clean` removes: a pure plan from what is there, and its execution.
 
 The policy, with `[keep]` of config.toml: a run goes when it has its verdict, is not among the
-newest `runs` of its repository, and is older than `days`; what a run left that died before it
-began goes after a day. A container goes when its run is known here and nobody works on it. An
-image goes when it is older than `days` and no run that stays was trained in it.
+newest `runs` of its repository, and is older than `days`, with the checkpoints that it left; what
+a run left that died before it began goes, too. A container goes when its run is known here and
+nobody works on it. An image goes when it is older than `days` and no run that stays was trained in
+it.
 """
 
 from __future__ import annotations
@@ -14,22 +15,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from pushtrain.entities import ImagePlan
-from pushtrain.errors import JournalError, PushtrainError
-from pushtrain.interfaces import LABEL_RUN, Engine, ImageStore, SandboxState
-from pushtrain.record import RunRecord
+from pushtrain.errors import PushtrainError, Unreachable
+from pushtrain.interfaces import LABEL_RUN, Engine, ImageStore, SandboxState, VolumeState
+from pushtrain.inventory import DAY, StoredRun
 from pushtrain.settings import KeepSettings
-from pushtrain.store import RunFolder, Store
-
-DAY = 86400.0
-
-
-@dataclass(frozen=True, slots=True)
-class StoredRun:
-    """A run as the cleaning sees it; `record` is None where its journal is damaged."""
-
-    folder: RunFolder
-    record: RunRecord | None
-    is_driven: bool
+from pushtrain.store import RunFolder
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +39,12 @@ class Cleaning:
     runs: tuple[RunFolder, ...]
     containers: tuple[SandboxState, ...]
     images: tuple[StoredImage, ...]
+    volumes: tuple[VolumeState, ...] = ()
 
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to do."""
-        return not (self.runs or self.containers or self.images)
+        return not (self.runs or self.containers or self.images or self.volumes)
 
 
 def plan(
@@ -63,7 +54,8 @@ def plan(
     keep: KeepSettings,
     now: float,
     *,
-    half_made: Iterable[RunFolder] = (),
+    volumes: Iterable[VolumeState] = (),
+    never_begun: Iterable[RunFolder] = (),
     layers_of: Callable[[ImagePlan], Iterable[str]] = lambda plan: (plan.tag,),
 ) -> Cleaning:
     """What the policy removes.
@@ -74,7 +66,8 @@ def plan(
         images: all images with our labels.
         keep: the policy's numbers.
         now: Unix time.
-        half_made: what is left of runs that died before they began.
+        volumes: all checkpoints' volumes with our labels.
+        never_begun: what is left of runs that died before they began.
         layers_of: the tags of all images that the image of a plan stands on, and its own.
     """
     old = _old_runs(runs, keep, now)
@@ -87,9 +80,10 @@ def plan(
         for tag in layers_of(run.record.plan)
     }
     return Cleaning(
-        (*(run.folder for run in old), *half_made),
+        (*(run.folder for run in old), *never_begun),
         tuple(each for each in containers if each.labels.get(LABEL_RUN) in idle),
         tuple(i for i in images if i.created < now - keep.days * DAY and i.tag not in used),
+        tuple(each for each in volumes if each.labels.get(LABEL_RUN) in gone),
     )
 
 
@@ -107,11 +101,6 @@ def _old_runs(runs: Sequence[StoredRun], keep: KeepSettings, now: float) -> list
     return old
 
 
-def stored_runs(store: Store) -> tuple[StoredRun, ...]:
-    """All runs of a store, the newest first."""
-    return tuple(StoredRun(f, _record(f), f.is_driven) for f in store.folders())
-
-
 def stored_images(images: ImageStore) -> tuple[StoredImage, ...]:
     """All images of ours on the engine; raises EngineUnreachable."""
     return tuple(StoredImage(*facts) for facts in images.list())
@@ -126,29 +115,26 @@ def execute(cleaning: Cleaning, engine: Engine, images: ImageStore) -> tuple[str
     problems = []
     for container in cleaning.containers:
         engine.remove(container.id)
-    for image in cleaning.images:
+    removals = [
+        *((engine.remove_volume, volume.name) for volume in cleaning.volumes),
+        *((images.remove, image.tag or image.id) for image in cleaning.images),
+    ]
+    for remove, name in removals:
         try:
-            images.remove(image.tag or image.id)
+            remove(name)
+        except Unreachable:
+            raise
         except PushtrainError as error:
-            if error.exit_code == 4:
-                raise
             problems.append(str(error))
     for folder in cleaning.runs:
         try:
-            with folder.driving() as is_free:
-                if is_free:
+            with folder.driving() as lease:
+                if lease is not None:
                     shutil.rmtree(folder.path)
                 else:
                     problems.append(f"run {folder.id} is worked on again; it stays")
         except FileNotFoundError:
             continue  # somebody else removes it
-        except OSError as error:
+        except (PushtrainError, OSError) as error:
             problems.append(f"{folder.path} cannot be removed: {error}")
     return tuple(problems)
-
-
-def _record(folder: RunFolder) -> RunRecord | None:
-    try:
-        return folder.record()
-    except JournalError:
-        return None

@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pushtrain.cleaning import stored_runs
 from pushtrain.errors import PushtrainError
 from pushtrain.findings import Finding, Health
 from pushtrain.interfaces import LABEL_RUN, Engine, EngineFacts, ImageStore
+from pushtrain.inventory import Inventory
 from pushtrain.notify import notifiers
 from pushtrain.settings import GIB, OperatorSettings
 from pushtrain.store import Store
@@ -155,23 +155,29 @@ class Doctor:
         return _ok("base image", tag)
 
     def _leftovers(self, engine: Engine) -> MachineFinding:
-        runs = {run.folder.id: run for run in stored_runs(self._store)}
+        containers = engine.find({LABEL_RUN: ""})
+        runs = {run.folder.id: run for run in Inventory(self._store).runs()}
         idle = []
-        for container in engine.find({LABEL_RUN: ""}):
+        for container in containers:
             run = runs.get(container.labels[LABEL_RUN])
             if run is not None and not run.is_driven:
                 idle.append(container.name)
-        abandoned = [
+        damaged = [run.problem for run in runs.values() if run.problem]
+        left = [
             run.folder.id
             for run in runs.values()
-            if not run.is_driven and run.record is not None and run.record.verdict is None
+            if not (run.problem or run.is_driven or run.is_settled)
         ]
+        if damaged:
+            return _warning("leftovers", "; ".join(damaged), "look at these runs' folders")
         if idle:
             message = f"containers that nobody works on: {', '.join(idle)}"
-            return _warning("leftovers", message, "`pushtrain clean` removes them")
-        if abandoned:
-            message = f"runs whose driver died: {', '.join(abandoned)}"
-            return _warning("leftovers", message, "`pushtrain resume RUN` goes on with them")
+            remedy = "`pushtrain monitor --once` or `pushtrain clean` removes them"
+            return _warning("leftovers", message, remedy)
+        if left:
+            message = f"runs whose driver died: {', '.join(left)}"
+            remedy = "`pushtrain monitor --once` or `pushtrain resume RUN` goes on with them"
+            return _warning("leftovers", message, remedy)
         return _ok("leftovers", "none")
 
 

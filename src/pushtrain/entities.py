@@ -12,6 +12,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TypeAlias
 
+from pushtrain.errors import Abandoned, Unreachable
+
 KnobValue: TypeAlias = bool | int | float | str
 KnobValues: TypeAlias = Mapping[str, KnobValue]
 
@@ -535,8 +537,10 @@ class Verdict:
     @property
     def goes_on(self) -> bool:
         """Whether `pushtrain resume` can go on with the run, whose checkpoints are kept for that:
-        it was stopped, or its engine was gone."""
-        return self.state in (RunState.STOPPED, RunState.SUPERSEDED) or self.exit_code == 4
+        it was stopped, its engine was gone, or its drivers died."""
+        is_stopped = self.state in (RunState.STOPPED, RunState.SUPERSEDED)
+        error = self.error.get("error")
+        return is_stopped or self.exit_code == Unreachable.exit_code or error == Abandoned.__name__
 
     @property
     def is_met(self) -> bool:

@@ -17,6 +17,8 @@
     ├── SandboxError               1  a container could not be launched, fed or read
     ├── TrainingError              1  the pushed code itself cannot be trained
     ├── JournalError               1  a run's records cannot be read or written
+    ├── LeaseLost                  1  another process drives the run now
+    ├── Abandoned                  1  the processes that drove a run died, one after another
     ├── JenkinsError               1  Jenkins answers, and does not do it
     │   └── JenkinsNotFound           there is no such job, build or queue item
     ├── DeliveryError              1  a message was not delivered (retried, never fatal)
@@ -138,6 +140,14 @@ class TrainingError(PushtrainError):
 
 class JournalError(PushtrainError):
     """The records of a run cannot be read or written."""
+
+
+class LeaseLost(PushtrainError):
+    """Another process works on it now: this one was paused for too long, and must stop."""
+
+
+class Abandoned(PushtrainError):
+    """The processes that drove a run died, one after another."""
 
 
 class DeliveryError(PushtrainError):

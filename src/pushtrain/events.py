@@ -33,24 +33,29 @@ _STRICT = ConfigDict(extra="forbid")
 
 @dataclass(frozen=True, slots=True, config=_STRICT)
 class RunStarted:
-    """A run was created for a push."""
+    """A run was created for a push; `reproduces` names the run that it trains again, if any."""
 
     push: Push
     data_fingerprint: str
     version: str
     """The version of pushtrain."""
     wishes: Wishes = Wishes()
+    reproduces: str | None = None
     event: Literal["run_started"] = "run_started"
 
 
 @dataclass(frozen=True, slots=True, config=_STRICT)
 class Planned:
-    """The code was read: what will be trained, towards what, and within which budget."""
+    """The code was read: what will be trained, towards what, and within which budget.
+
+    In format 1 it stood for `KnobsFound`, too.
+    """
 
     detection: Detection
     objective: Objective
     budget: Budget
     plan: ImagePlan
+    knobs: tuple[Knob, ...] = ()
     event: Literal["planned"] = "planned"
 
 
@@ -192,10 +197,25 @@ class StateChanged:
 
 @dataclass(frozen=True, slots=True, config=_STRICT)
 class Judged:
-    """The run has its verdict."""
+    """The run has its verdict; `is_published` where it stands for `Published`, too (format 1)."""
 
     verdict: Verdict
+    is_published: bool = False
     event: Literal["judged"] = "judged"
+
+
+@dataclass(frozen=True, slots=True, config=_STRICT)
+class Published:
+    """All that a verdict leads to is done: files are written, and people's messages are queued."""
+
+    event: Literal["published"] = "published"
+
+
+@dataclass(frozen=True, slots=True, config=_STRICT)
+class Reopened:
+    """Someone goes on with a run that had its verdict: it has none any more, nor a stop request."""
+
+    event: Literal["reopened"] = "reopened"
 
 
 @dataclass(frozen=True, slots=True, config=_STRICT)
@@ -252,6 +272,8 @@ Event: TypeAlias = (
     | DriverLost
     | StateChanged
     | Judged
+    | Published
+    | Reopened
     | PatchCommitted
     | MessageQueued
     | MessageSent

@@ -214,6 +214,17 @@ class Engine(Protocol):
         """Removes a volume for checkpoints; idempotent, SandboxError while a container uses it."""
 
 
+class EngineEvents(Protocol):
+    """What happens on an engine, as far as somebody should look."""
+
+    def wakeups(self) -> Iterator[None]:
+        """Gives something when it has connected, and whenever a container of ours has ended.
+
+        Waits for an engine that is away, and connects again; never ends, and never raises. What
+        happens while it is not connected is not told, so that a look follows each connection.
+        """
+
+
 class ImageStore(Protocol):
     """The images of an engine. Thread-safe; raises EngineUnreachable and ImageError."""
 

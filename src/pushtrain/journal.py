@@ -5,28 +5,48 @@ A line is `<crc32 of the rest, 8 hex digits> <JSON>\\n` with the members `v` (fo
 whoever asks it to stop): each takes the file's lock, so sequence numbers have no gaps. A last
 line that was cut short by a crash or a power failure never counted and is removed by the next
 append; damage anywhere else is an error, since it would change what is known.
+
+A driver appends by its lease: what it writes after another process has taken over is not in the
+journal, and it learns so at once.
 """
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import time
 import zlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Any
 
 from pydantic import ValidationError
 
 from pushtrain.errors import JournalError
 from pushtrain.events import EVENT, Entry, EpochEnded, Event
+from pushtrain.lease import Lease
+from pushtrain.shared_file import SharedFile
 
-VERSION = 1
+VERSION = 2
 MOST_LINE = 16 * 1024**2
 """Longest line that is read back, in bytes: a trial's whole result is one line."""
+_PATIENCE = 5.0
+"""Seconds after which a driver takes whoever holds the journal's lock for paused."""
+_LONG_PATIENCE = 40.0
+"""The same for others, who wait until a monitor has replaced a driver that is paused."""
+_GLANCE = 1.0
+"""Seconds for which a reader waits for the lock; whole lines can be read without it."""
+_LATEST = 1e11
+"""Unix time after which no event happens, so that nobody calculates with what is none."""
+
+
+def _published(data: dict[str, Any]) -> dict[str, Any]:
+    """In format 1 nothing followed a verdict, so that it stands for its publication, too."""
+    return {**data, "is_published": True} if data["event"] == "judged" else data
+
+
+MIGRATIONS: Mapping[int, Callable[[dict[str, Any]], dict[str, Any]]] = {1: _published}
+"""Format version -> how the data of one of its lines is said in the next one."""
 
 
 class Journal:
@@ -35,35 +55,59 @@ class Journal:
     Args:
         path: the journal's file; created by the first append.
         clock: Unix time, for tests.
+        lease: the right to drive the run; None for whoever does not drive it.
     """
 
-    def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, path: Path, clock: Callable[[], float] = time.time, lease: Lease | None = None
+    ) -> None:
         self.path = path
+        self._file = SharedFile(path)
         self._clock = clock
+        self._lease = lease
         self._offset = 0
         self._seq = 0
 
-    def append(self, event: Event) -> tuple[Entry, ...]:
+    def append(self, event: Event, *, is_fenced: bool = True) -> tuple[Entry, ...]:
         """Writes an event; it is on disk when this returns (an epoch's end may lag behind).
+
+        Args:
+            event: what happened.
+            is_fenced: whether it may only be written as long as the lease holds, if there is one;
+                not so for what has happened in the world outside and cannot be undone.
 
         Returns:
             What is new since the last call: entries of other processes, then the event's own.
 
         Raises:
+            LeaseLost: another process drives the run now; what was written may be in the journal
+                or not.
             JournalError: the journal is damaged, or the disk refuses.
         """
-        before = self._offset, self._seq
+        before, moment = (self._offset, self._seq), self._clock()
+        fence = self._lease.check if self._lease and is_fenced else _none
+        written = b""
         try:
-            with self._open("a+b") as file, _locked(file, fcntl.LOCK_EX):
-                new = self._read_on(file)
-                entry = Entry(self._seq + 1, self._clock(), event)
-                line = self._encode(entry)
-                self._write(file.fileno(), line, is_safe=not isinstance(event, EpochEnded))
+            while True:
+                with self._writable() as file:
+                    fence()
+                    new = self._read_on(file)
+                    if written and any(self._encode(entry) == written for entry in new):
+                        return new
+                    entry = Entry(self._seq + 1, moment, event)
+                    written = self._encode(entry)
+                    is_safe = not isinstance(event, EpochEnded)
+                    self._write(file.fileno(), written, is_safe=is_safe)
+                    # This process may have been paused since it looked.
+                    fence()
+                    if self._file.is_current(file):
+                        break
+                self._offset, self._seq = before
         except BaseException:
             # What others wrote was not handed on: it is still new at the next call.
             self._offset, self._seq = before
             raise
-        self._offset += len(line)
+        self._offset += len(written)
         self._seq = entry.seq
         return (*new, entry)
 
@@ -73,10 +117,41 @@ class Journal:
         Raises:
             JournalError: the journal is damaged elsewhere than in its last line.
         """
-        if not self.path.exists():
-            return ()
-        with self._open("rb") as file, _locked(file, fcntl.LOCK_SH):
-            return self._read_on(file)
+        before = self._offset, self._seq
+        while (found := self._file.read(_GLANCE)) is not None:
+            file, is_steady = found
+            with file:
+                new = self._read_on(file, is_steady=is_steady)
+                if self._file.is_current(file):
+                    return new
+            self._offset, self._seq = before
+        return ()
+
+    def supplant(self) -> None:
+        """Puts an identical copy in the journal's place, as the holder of the lease.
+
+        What a process that held the lease before, and is paused, still writes goes astray then.
+
+        Raises:
+            LeaseLost: another process holds the lease now.
+            JournalError: the disk refuses.
+        """
+        assert self._lease is not None
+        self._file.supplant(self._lease.token, self._lease.check)
+
+    def _writable(self) -> IO[bytes]:
+        """The journal's file with its lock, even if that is held by a process that is paused."""
+        if self._lease is None:
+            file = self._file.write(_LONG_PATIENCE)
+            if file is None:
+                raise JournalError(
+                    f"{self.path} is locked by a process that does not go on",
+                    hint="`pushtrain monitor` replaces a driver that is paused",
+                )
+            return file
+        while (file := self._file.write(_PATIENCE)) is None:
+            self.supplant()
+        return file
 
     def _write(self, file: int, line: bytes, *, is_safe: bool) -> None:
         """Puts a line in the place of what was cut short; `is_safe` waits for the disk."""
@@ -93,17 +168,11 @@ class Journal:
                 hint="make room on that disk and start the command again",
             ) from error
 
-    def _open(self, mode: str) -> IO[bytes]:
-        try:
-            return cast("IO[bytes]", self.path.open(mode))
-        except OSError as error:
-            raise JournalError(
-                f"{self.path}: the journal cannot be opened: {error}",
-                hint="check that PUSHTRAIN_HOME belongs to you",
-            ) from error
+    def _read_on(self, file: IO[bytes], *, is_steady: bool = True) -> tuple[Entry, ...]:
+        """All whole lines that have not been read; none counts as read when this raises.
 
-    def _read_on(self, file: IO[bytes]) -> tuple[Entry, ...]:
-        """All whole lines that have not been read; none counts as read when this raises."""
+        Unless it is steady, somebody may write: what cannot be read yet counts as cut short.
+        """
         offset, entries = self._offset, list[Entry]()
         if _size(file) < offset:
             raise self._damaged(f"it ends after {_size(file)} bytes, and had {offset} before")
@@ -111,6 +180,8 @@ class Journal:
         while (line := file.readline(MOST_LINE + 1)).endswith(b"\n"):
             seq = self._seq + len(entries) + 1
             is_last = offset + len(line) == _size(file)
+            if is_last and not is_steady and not _is_sound(line):
+                break
             entries.append(self._decode(line, seq, is_last=is_last))
             offset += len(line)
         if len(line) > MOST_LINE:
@@ -132,19 +203,23 @@ class Journal:
         return line
 
     def _decode(self, line: bytes, seq: int, *, is_last: bool) -> Entry:
-        checksum, _, body = line.rstrip(b"\n").partition(b" ")
-        if checksum != b"%08x" % zlib.crc32(body):
+        if not _is_sound(line):
             raise self._damaged("its last line" if is_last else f"line {seq}")
         try:
-            raw = json.loads(body)
-            if raw["v"] != VERSION:
+            raw = json.loads(line[_SUM:])
+            if raw["v"] > VERSION:
                 raise JournalError(
                     f"{self.path}: written in format {raw['v']}, this is format {VERSION}",
                     hint="use the version of pushtrain that wrote it",
                 )
             if raw["seq"] != seq:
                 raise self._damaged(f"line {seq} is numbered {raw['seq']}")
-            return Entry(seq, float(raw["time"]), EVENT.validate_python(raw["data"]))
+            moment, data = float(raw["time"]), raw["data"]
+            if not 0 <= moment < _LATEST:
+                raise self._damaged(f"line {seq} is of the time {moment}")
+            for version in range(raw["v"], VERSION):
+                data = MIGRATIONS[version](data)
+            return Entry(seq, moment, EVENT.validate_python(data))
         except (ValueError, TypeError, KeyError, RecursionError, ValidationError) as error:
             raise self._damaged(f"line {seq}: {error}") from error
 
@@ -155,14 +230,18 @@ class Journal:
         )
 
 
+_SUM = 9
+"""Bytes of a line before its JSON."""
+
+
+def _is_sound(line: bytes) -> bool:
+    """Whether a line's checksum is right."""
+    return line[:_SUM] == b"%08x " % zlib.crc32(line[_SUM:].rstrip(b"\n"))
+
+
 def _size(file: IO[bytes]) -> int:
     return os.fstat(file.fileno()).st_size
 
 
-@contextmanager
-def _locked(file: IO[bytes], kind: int) -> Iterator[None]:
-    fcntl.flock(file, kind)
-    try:
-        yield
-    finally:
-        fcntl.flock(file, fcntl.LOCK_UN)
+def _none() -> None:
+    """No fence."""

@@ -1,160 +1,306 @@
 """The reconciler: what the journals say should be, against what is, and what follows from it.
 
-`plan` is pure. A run without verdict and without driver gets a new driver, a few times at most; a
-container of a run that is over is removed. Every pass starts from nothing, so a monitor may die at
-any instant.
+`plan` is pure. A run without a driver gets a new one until its verdict stands and is published, a
+few times at most; what a run that nobody works on has on the engine is removed. Every pass starts
+from nothing, and whatever it does to a run it does with that run's lease: so a monitor may die at
+any instant, and any number of them may run.
 """
 
 from __future__ import annotations
 
-import subprocess
-import sys
+import logging
+import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TypeAlias
 
-from pushtrain.cleaning import StoredRun, stored_runs
-from pushtrain.conclusion import judge_error
-from pushtrain.errors import EngineUnreachable, JournalError, PushtrainError, TrainingError
-from pushtrain.events import DriverLost, Judged
-from pushtrain.interfaces import LABEL_RUN, Engine, SandboxState
-from pushtrain.store import LiveRun, Store
+from pushtrain.errors import JournalError, PushtrainError
+from pushtrain.interfaces import LABEL_RUN, Engine, EngineEvents, SandboxState, VolumeState
+from pushtrain.inventory import Inventory, StoredRun
+from pushtrain.lease import Standing
+from pushtrain.record import RunRecord
+from pushtrain.rescue import Rescue
+from pushtrain.store import RunFolder, Store
+
+_log = logging.getLogger(__name__)
 
 MOST_DRIVERS = 5
-"""New drivers that a run gets; one that dies more often is broken by what it does."""
+"""New drivers in a row that a run gets; one that dies more often is broken by what it does."""
 _GRACE = 10.0
-"""Seconds without an event before a run without a driver counts as abandoned."""
+"""Seconds that a driver may take to begin; doubled with each one that died."""
+_LOOK = 1.0
+"""Seconds between two looks at who drives what; also the least between two passes."""
 
 
 class What(StrEnum):
     """What a pass does about something."""
 
     RESUME = "resume"
-    """A new driver goes on with the run."""
+    """A new driver goes on with the run, or publishes its verdict."""
     GIVE_UP = "give up"
-    """The run is judged as failed: its drivers keep dying."""
+    """The run's drivers keep dying: it is judged as failed, or its publication ends."""
     REMOVE = "remove"
-    """A container of a run that is over is removed."""
+    """A container of a run that nobody works on is removed."""
+    REMOVE_CHECKPOINTS = "remove checkpoints"
+    """A volume for checkpoints of a run that is over is removed."""
+    DISCARD = "discard"
+    """What is left of a run that never began is removed."""
+    DELIVER = "deliver"
+    """Something that waited is delivered: a message, or a push for a build server."""
+    EXAMINE = "examine"
+    """Something cannot be read or reached: somebody has to look at it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One thing to do: `subject` is a run's id or a container's name."""
+    """One thing to do.
+
+    Attributes:
+        what: the kind of thing.
+        subject: a run's id, or the name of a container or volume.
+        why: for people.
+        id: of the container, which no later one of the same name has.
+    """
 
     what: What
     subject: str
     why: str
+    id: str = ""
+
+
+OnAction: TypeAlias = Callable[[Action, str], None]
+"""Hears of each action when it is done, with the error where it failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Holdings:
+    """What the engine holds with our labels, whoever it belongs to."""
+
+    containers: tuple[SandboxState, ...] = ()
+    volumes: tuple[VolumeState, ...] = ()
+
+
+def due(
+    record: RunRecord, standing: Standing, now: float, *, has_engine: bool = True
+) -> Action | None:
+    """What is to be done to one run by its lease; None for nothing yet.
+
+    Args:
+        record: what its journal tells.
+        standing: how it stands with its driver's lease.
+        now: Unix time.
+        has_engine: whether the engine answers; without one nothing can be trained.
+    """
+    is_over = record.verdict is not None
+    is_cared_for = standing.is_live or (is_over and record.is_published)
+    if is_cared_for or not _has_waited(record, standing, now):
+        return None
+    if record.reproduces is not None:
+        return Action(What.GIVE_UP, record.id, "whoever reproduced a run by it is gone")
+    if record.drivers_lost >= MOST_DRIVERS:
+        return Action(What.GIVE_UP, record.id, f"{record.drivers_lost} drivers in a row died")
+    if is_over:
+        return Action(What.RESUME, record.id, "its verdict is not published")
+    how = "does not answer" if standing is Standing.SILENT else "died"
+    why = f"driver {record.drivers_lost + 1} of it {how}"
+    return Action(What.RESUME, record.id, why) if has_engine else None
+
+
+def _has_waited(record: RunRecord, standing: Standing, now: float) -> bool:
+    """Whether nobody is about to drive it; a clock that was set back keeps nobody waiting."""
+    if record.drivers_lost:
+        return not 0 <= now - record.driver_lost < _GRACE * 2.0**record.drivers_lost
+    has_died = standing in (Standing.GONE, Standing.SILENT)
+    return has_died or not 0 <= now - record.updated < _GRACE
 
 
 def plan(
-    runs: Iterable[StoredRun], containers: Iterable[SandboxState], now: float
+    runs: Iterable[StoredRun],
+    observed: Holdings | None,
+    never_begun: Iterable[RunFolder],
+    now: float,
 ) -> tuple[Action, ...]:
-    """What is to be done.
+    """What is to be done, in this order.
 
     Args:
         runs: all runs.
-        containers: all containers with our labels; those of runs that are not known here belong
-            to somebody else.
+        observed: what the engine held before the runs were looked at, so that none of it is of a
+            driver that came later; None where it does not answer. What belongs to runs that are
+            not known here is somebody else's.
+        never_begun: what is left of runs whose process died before they began.
         now: Unix time.
     """
-    actions = []
-    over = set()
-    for run in runs:
-        record = run.record
-        if record is None or run.is_driven:
-            continue
-        if record.verdict is not None:
-            over.add(run.folder.id)
-        elif now - record.updated >= _GRACE:
-            is_hopeless = record.drivers_lost >= MOST_DRIVERS
-            why = f"driver {record.drivers_lost + 1} of it died"
-            actions.append(Action(What.GIVE_UP if is_hopeless else What.RESUME, run.folder.id, why))
-    removals = (
-        Action(What.REMOVE, container.name, "its run is over")
-        for container in containers
-        if container.labels.get(LABEL_RUN) in over
+    runs = tuple(runs)
+    held = observed or Holdings()
+    idle = {run.folder.id for run in runs if not run.is_driven}
+    over = {run.folder.id for run in runs if not run.is_driven and _is_over(run.record)}
+    steps = (
+        due(run.record, run.standing, now, has_engine=observed is not None)
+        for run in runs
+        if run.record is not None
     )
-    return (*actions, *removals)
+    return (
+        *(
+            Action(What.REMOVE, container.name, "nobody works on its run", container.id)
+            for container in held.containers
+            if container.labels.get(LABEL_RUN) in idle
+        ),
+        *(
+            Action(What.REMOVE_CHECKPOINTS, volume.name, "its run is over")
+            for volume in held.volumes
+            if volume.labels.get(LABEL_RUN) in over
+        ),
+        *(Action(What.DISCARD, folder.id, "its run never began") for folder in never_begun),
+        *(Action(What.EXAMINE, run.folder.id, run.problem) for run in runs if run.problem),
+        *filter(None, steps),
+    )
+
+
+def _is_over(record: RunRecord | None) -> bool:
+    """Whether nobody will ask for a run's checkpoints any more."""
+    return record is not None and record.verdict is not None and not record.verdict.goes_on
 
 
 class Monitor:
-    """Looks, plans and acts. Two at once do no harm: passes take turns.
+    """Looks, plans and acts. Not thread-safe.
 
     Args:
         store: the runs.
         engine: where their containers are.
-        publish: publishes a run that was given up.
-        deliver: delivers what waits for people or for a build server.
+        rescue: what is done to runs.
+        deliver: delivers what waits, and gives what it did.
     """
 
     def __init__(
         self,
         store: Store,
         engine: Engine,
-        publish: Callable[[LiveRun], None],
-        deliver: Callable[[], None],
+        rescue: Rescue,
+        deliver: Callable[[], Iterable[tuple[Action, str]]],
     ) -> None:
-        self._store = store
         self._engine = engine
-        self._publish = publish
+        self._rescue = rescue
         self._deliver = deliver
+        self._inventory = Inventory(store)
 
-    def once(self, on_action: Callable[[Action, str], None]) -> bool:
+    def once(self, on_action: OnAction, *, waits: bool = True) -> bool:
         """One pass; whether everything that was to be done was done.
 
         Args:
-            on_action: hears of each action, with the error where it failed.
+            on_action: hears of each action.
+            waits: watches for some seconds the leases that are in doubt.
         """
         went_well = True
-        with self._store.lock("monitor"):
+
+        def tell(action: Action, error: str = "") -> None:
+            nonlocal went_well
+            went_well = went_well and not error
+            on_action(action, error)
+
+        held = self._look(tell)
+        now = time.time()
+        try:
+            runs = self._inventory.runs(waits=waits)
+            actions = plan(runs, held, self._inventory.never_begun(now), now)
+        except JournalError as error:
+            tell(Action(What.EXAMINE, "runs", "they cannot be listed"), str(error))
+            return False
+        standings = {run.folder.id: run.standing for run in runs}
+        for action in actions:
             try:
-                containers = tuple(self._engine.find({LABEL_RUN: ""}))
-            except EngineUnreachable as error:
-                containers, went_well = (), False
-                on_action(Action(What.REMOVE, "containers", "cannot be looked at"), str(error))
-            for action in plan(stored_runs(self._store), containers, time.time()):
-                try:
-                    self._act(action)
-                    on_action(action, "")
-                except (PushtrainError, OSError) as error:
-                    went_well = False
-                    on_action(action, str(error))
-        self._deliver()
+                if self._act(action, standings):
+                    tell(action)
+            except Exception as error:
+                if not isinstance(error, PushtrainError | OSError):
+                    _log.exception("%s %s", action.what, action.subject)
+                tell(action, str(error))
+        for action, problem in self._deliver():
+            tell(action, problem)
         return went_well
 
-    def _act(self, action: Action) -> None:
+    def watch(self, events: EngineEvents, interval: float, on_action: OnAction) -> None:
+        """Pass after pass: after each of the engine's events, when a driver dies, and from time to
+        time. Never ends.
+
+        Args:
+            events: of the engine.
+            interval: seconds after which a pass is made, whatever has happened.
+            on_action: hears of each action, but once only of a failure that stays the same.
+        """
+        wake = threading.Event()
+        threading.Thread(target=_listen, args=(events, wake), daemon=True).start()
+        news = _News(on_action)
+        while True:
+            began = time.monotonic()
+            self.once(news.hear, waits=False)
+            news.end()
+            while time.monotonic() < began + interval and not self._has_news():
+                if wake.wait(_LOOK):
+                    break
+            wake.clear()
+            time.sleep(max(began + _LOOK - time.monotonic(), 0.0))
+
+    def _look(self, tell: OnAction) -> Holdings | None:
+        try:
+            return Holdings(
+                tuple(self._engine.find({LABEL_RUN: ""})),
+                tuple(self._engine.volumes({LABEL_RUN: ""})),
+            )
+        except PushtrainError as error:
+            tell(Action(What.EXAMINE, "engine", "it does not say what it holds"), str(error))
+            return None
+
+    def _has_news(self) -> bool:
+        try:
+            return self._inventory.has_news()
+        except JournalError:
+            return False  # the next pass tells
+
+    def _act(self, action: Action, standings: dict[str, Standing]) -> bool:
+        """Does it; False where nothing was to be done any more."""
+
+        def is_still_due(record: RunRecord) -> bool:
+            now = due(record, standings[action.subject], time.time())
+            return now is not None and now.what is action.what
+
         match action.what:
             case What.RESUME:
-                self._resume(action.subject)
+                return self._rescue.resume(action.subject, is_still_due)
             case What.GIVE_UP:
-                self._give_up(action.subject)
+                return self._rescue.give_up(action.subject, is_still_due)
             case What.REMOVE:
-                self._engine.remove(action.subject)
+                self._engine.remove(action.id)
+            case What.REMOVE_CHECKPOINTS:
+                self._engine.remove_volume(action.subject)
+            case What.DISCARD:
+                return self._rescue.discard(action.subject)
+            case What.EXAMINE:
+                raise JournalError(action.why)
+        return True
 
-    def _resume(self, run: str) -> None:
-        folder = self._store.open(run)
-        live = LiveRun(folder)
-        live.append(DriverLost(live.record.drivers_lost + 1))
-        with (folder.path / "resumed.log").open("ab") as log:
-            subprocess.Popen(
-                (sys.executable, "-P", "-m", "pushtrain", "resume", run),
-                cwd="/",
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
 
-    def _give_up(self, run: str) -> None:
-        folder = self._store.open(run)
-        with folder.driving() as is_free:
-            if not is_free:
-                raise JournalError(f"run {run} is worked on again", hint="nothing is to be done")
-            live = LiveRun(folder)
-            error = TrainingError(
-                f"run {run}: its driver died {live.record.drivers_lost + 1} times",
-                hint=f"see {folder.path / 'resumed.log'} and the machine's own log",
-            )
-            live.append(Judged(judge_error(live.record, error, time.time())))
-            self._publish(live)
+class _News:
+    """Passes on what is done, and of what fails only what did not fail so the time before."""
+
+    def __init__(self, on_action: OnAction) -> None:
+        self._on_action = on_action
+        self._known: set[tuple[Action, str]] = set()
+        self._failed: set[tuple[Action, str]] = set()
+
+    def hear(self, action: Action, error: str) -> None:
+        """Something was done."""
+        if error:
+            self._failed.add((action, error))
+        if (action, error) not in self._known:
+            self._on_action(action, error)
+
+    def end(self) -> None:
+        """A pass is over."""
+        self._known, self._failed = self._failed, set()
+
+
+def _listen(events: EngineEvents, wake: threading.Event) -> None:
+    for _ in events.wakeups():
+        wake.set()

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from pushtrain.entities import TrialResult
-from pushtrain.errors import PushtrainError
+from pushtrain.errors import LeaseLost, PushtrainError
 from pushtrain.events import PatchCommitted, Warned
 from pushtrain.knobs import SourceRewriter, patch
 from pushtrain.manifest import write_manifest
@@ -44,7 +44,11 @@ class Publication:
         self._importances = importances
 
     def publish(self, live: LiveRun) -> None:
-        """Does all steps; one that fails is a warning in the journal, and the others go on."""
+        """Does all steps; one that fails is a warning in the journal, and the others go on.
+
+        Raises:
+            LeaseLost: another process drives the run now; nothing more was done.
+        """
         for step in (
             self._keep_model,
             self._write_patch,
@@ -55,7 +59,10 @@ class Publication:
             self._tell,
         ):
             try:
+                live.refresh()
                 step(live)
+            except LeaseLost:
+                raise
             except Exception as error:
                 what = step.__name__.lstrip("_").replace("_", " ")
                 if not isinstance(error, PushtrainError | OSError):
@@ -103,10 +110,11 @@ class Publication:
         """Puts the best trial's files at model/ and drops what the others left, but their logs."""
         best = winner(live.record)
         kept = live.folder.model
-        if best is not None and not kept.exists() and _model(live.folder, best).is_dir():
+        if best is not None and _model(live.folder, best).is_dir():
             partial = kept.with_name("model.partial")
             shutil.rmtree(partial, ignore_errors=True)
             shutil.copytree(_model(live.folder, best), partial)
+            shutil.rmtree(kept, ignore_errors=True)  # of a verdict before this one
             partial.rename(kept)
         for number, result in live.record.trials.items():
             if best is None or number != best.number:

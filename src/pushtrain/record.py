@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from pushtrain.entities import (
     Budget,
@@ -36,6 +37,8 @@ from pushtrain.events import (
     MessageSent,
     PatchCommitted,
     Planned,
+    Published,
+    Reopened,
     Replanned,
     RunStarted,
     StateChanged,
@@ -45,6 +48,8 @@ from pushtrain.events import (
     TrialStarted,
     Warned,
 )
+
+_T = TypeVar("_T")
 
 CONFIRMATION = "confirmation"
 """The origin of a trial that repeats the winner under another seed."""
@@ -67,15 +72,24 @@ class RunRecord:
         updated: when the last event was written.
         trials: the finished trials, by number, in the order of their end.
         running: the trials under way, by number.
+        cut_off: the trials that were under way when the run was ended, by number.
         origins: where each started trial's values come from.
-        epochs: the epochs so far of the trials under way.
+        epochs: the epochs so far of the trials that are under way or were cut off.
         failed_attempts: the attempts that were followed by another one, by trial.
         in_vain: attempts in a row, over all trials, that ended by no fault of the script and
             finished no epoch.
         memory, shm: bytes that containers get, where more was needed than was granted first.
-        drivers_lost: how often the monitor had to start a new driver.
+        seconds_told: how long the attempts under way have trained, by trial, as far as their
+            epochs tell.
+        seconds_lost: how long attempts trained that were cut off.
+        drivers_lost: how often in a row the monitor had to start a new driver: since a trial, or
+            the run itself, came to its end.
+        driver_lost: when it did last.
         stop: the request to stop, where one was made.
         data_directories: fingerprints of the declared data directories, by mount point.
+        is_published: whether all that the verdict leads to is done.
+        verdicts: how many there were, the one that stands included.
+        reproduces: the run that this one trains again, for nobody but whoever asked for it.
         tuned_branch: where the winning patch was committed.
         waiting: (key, channel) of messages that are neither sent nor given up.
     """
@@ -99,6 +113,7 @@ class RunRecord:
     data_directories: dict[str, str] = field(default_factory=dict)
     trials: dict[int, TrialResult] = field(default_factory=dict)
     running: dict[int, TrialStarted] = field(default_factory=dict)
+    cut_off: dict[int, TrialStarted] = field(default_factory=dict)
     origins: dict[int, str] = field(default_factory=dict)
     epochs: dict[int, tuple[Epoch, ...]] = field(default_factory=dict)
     failed_attempts: dict[int, tuple[AttemptFailed, ...]] = field(default_factory=dict)
@@ -107,9 +122,15 @@ class RunRecord:
     shm: int | None = None
     planned_epochs: dict[int, int] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    seconds_told: dict[int, float] = field(default_factory=dict)
+    seconds_lost: float = 0.0
     drivers_lost: int = 0
+    driver_lost: float = 0.0
     stop: StopRequested | None = None
     verdict: Verdict | None = None
+    is_published: bool = False
+    verdicts: int = 0
+    reproduces: str | None = None
     tuned_branch: str | None = None
     waiting: frozenset[tuple[str, str]] = frozenset()
 
@@ -117,6 +138,14 @@ class RunRecord:
     def seed(self) -> int:
         """The seed of every trial."""
         return self.wishes.seed
+
+    @property
+    def seconds_trained(self) -> float:
+        """How long containers have trained, attempts that were cut off included."""
+        ended = sum(result.seconds for result in self.trials.values())
+        failed = [one for n in self.running for one in self.failed_attempts.get(n, ())]
+        under_way = sum(one.seconds for one in failed) + sum(self.seconds_told.values())
+        return ended + under_way + self.seconds_lost
 
     @property
     def confirmations(self) -> tuple[TrialResult, ...]:
@@ -158,6 +187,7 @@ def _after(record: RunRecord, entry: Entry) -> RunRecord:  # noqa: PLR0911, PLR0
                 version=event.version,
                 wishes=event.wishes,
                 started=entry.time,
+                reproduces=event.reproduces,
             )
         case Planned() as event:
             return replace(
@@ -166,6 +196,7 @@ def _after(record: RunRecord, entry: Entry) -> RunRecord:  # noqa: PLR0911, PLR0
                 objective=event.objective,
                 budget=event.budget,
                 plan=event.plan,
+                knobs=event.knobs or record.knobs,
             )
         case KnobsFound(knobs=knobs):
             return replace(record, knobs=knobs)
@@ -181,6 +212,9 @@ def _after(record: RunRecord, entry: Entry) -> RunRecord:  # noqa: PLR0911, PLR0
                 running={**record.running, event.trial: event},
                 origins={**record.origins, event.trial: event.origin},
                 epochs={**record.epochs, event.trial: _kept_epochs(record, event)},
+                cut_off=_without(record.cut_off, event.trial),
+                seconds_told=_without(record.seconds_told, event.trial),
+                seconds_lost=record.seconds_lost + record.seconds_told.get(event.trial, 0.0),
             )
         case AttemptFailed() as event:
             return _after_attempt(record, event)
@@ -190,26 +224,22 @@ def _after(record: RunRecord, entry: Entry) -> RunRecord:  # noqa: PLR0911, PLR0
             return replace(record, plan=plan)
         case EpochEnded() as event:
             return _with_epoch(record, event)
-        case TrialEnded() as event:
-            number, failure = event.result.number, event.result.failure
-            return replace(
-                record,
-                in_vain=_in_vain(record, failure),
-                trials={**record.trials, number: event.result},
-                running={k: v for k, v in record.running.items() if k != number},
-                epochs={k: v for k, v in record.epochs.items() if k != number},
-            )
+        case TrialEnded(result=result):
+            return _after_trial(record, result)
         case Warned() as event:
             return replace(record, warnings=(*record.warnings, event.message))
         case StopRequested() as event:
             return replace(record, stop=record.stop or event)
         case DriverLost(times=times):
-            return replace(record, drivers_lost=times)
+            return replace(record, drivers_lost=times, driver_lost=entry.time)
         case StateChanged() as event:
             return replace(record, state=event.state)
         case Judged() as event:
-            verdict = event.verdict
-            return replace(record, verdict=verdict, state=verdict.state, running={}, epochs={})
+            return _judged(record, event)
+        case Published():
+            return replace(record, is_published=True)
+        case Reopened():
+            return _reopened(record)
         case PatchCommitted(branch=branch):
             return replace(record, tuned_branch=branch)
         case MessageQueued() as event:
@@ -222,15 +252,17 @@ def _after(record: RunRecord, entry: Entry) -> RunRecord:  # noqa: PLR0911, PLR0
 
 
 def _with_epoch(record: RunRecord, event: EpochEnded) -> RunRecord:
-    before = record.epochs.get(event.trial, ())
+    trial, before = event.trial, record.epochs.get(event.trial, ())
     so_far = (*(one for one in before if one.number < event.epoch.number), event.epoch)
     planned = record.planned_epochs
     if event.epochs is not None:
-        planned = {**planned, event.trial: event.epochs}
+        planned = {**planned, trial: event.epochs}
+    told = record.seconds_told.get(trial, 0.0) + event.epoch.seconds
     return replace(
         record,
-        epochs={**record.epochs, event.trial: so_far},
+        epochs={**record.epochs, trial: so_far},
         planned_epochs=planned,
+        seconds_told={**record.seconds_told, trial: told},
         in_vain=0,
     )
 
@@ -248,8 +280,64 @@ def _after_attempt(record: RunRecord, event: AttemptFailed) -> RunRecord:
         in_vain=_in_vain(record, event.failure),
         memory=event.memory or record.memory,
         shm=event.shm or record.shm,
+        seconds_told=_without(record.seconds_told, event.trial),
     )
 
 
 def _in_vain(record: RunRecord, failure: Failure | None) -> int:
     return record.in_vain + 1 if failure is not None and failure.cause in MISHAPS else 0
+
+
+def _after_trial(record: RunRecord, result: TrialResult) -> RunRecord:
+    number = result.number
+    is_cut_off = result.state is TrialState.STOPPED and number in record.running
+    return replace(
+        record,
+        in_vain=_in_vain(record, result.failure),
+        trials={**record.trials, number: result},
+        running=_without(record.running, number),
+        cut_off=record.cut_off | ({number: record.running[number]} if is_cut_off else {}),
+        epochs=record.epochs if is_cut_off else _without(record.epochs, number),
+        seconds_told=_without(record.seconds_told, number),
+        drivers_lost=0,
+    )
+
+
+def _judged(record: RunRecord, event: Judged) -> RunRecord:
+    cut_off = record.cut_off | record.running
+    return replace(
+        record,
+        verdict=event.verdict,
+        state=event.verdict.state,
+        is_published=event.is_published,
+        verdicts=record.verdicts + 1,
+        running={},
+        cut_off=cut_off,
+        epochs={number: epochs for number, epochs in record.epochs.items() if number in cut_off},
+        seconds_told={},
+        seconds_lost=record.seconds_lost + sum(record.seconds_told.values()),
+        drivers_lost=0,
+    )
+
+
+def _reopened(record: RunRecord) -> RunRecord:
+    """As if its driver had died: what was cut off is under way, what has ended counts."""
+    stopped = [result for n, result in record.trials.items() if n in record.cut_off]
+    failed = [one for n in record.cut_off for one in record.failed_attempts.get(n, ())]
+    lost = sum(result.seconds for result in stopped) - sum(one.seconds for one in failed)
+    return replace(
+        record,
+        state=RunState.STARTED,
+        verdict=None,
+        stop=None,
+        is_published=False,
+        tuned_branch=None,
+        running=record.cut_off,
+        cut_off={},
+        trials={n: result for n, result in record.trials.items() if n not in record.cut_off},
+        seconds_lost=record.seconds_lost + lost,
+    )
+
+
+def _without(found: dict[int, _T], number: int) -> dict[int, _T]:
+    return {k: v for k, v in found.items() if k != number}

@@ -22,7 +22,7 @@ from pushtrain.entities import (
     Verdict,
     Wishes,
 )
-from pushtrain.errors import UsageError
+from pushtrain.errors import LeaseLost, UsageError
 from pushtrain.events import (
     DataRead,
     EpochEnded,
@@ -30,6 +30,7 @@ from pushtrain.events import (
     Judged,
     KnobsFound,
     Planned,
+    Published,
     RunStarted,
     StateChanged,
     TrialEnded,
@@ -39,7 +40,6 @@ from pushtrain.events import (
 from pushtrain.interfaces import TrialWatcher
 from pushtrain.knobs import SourceRewriter, find_knobs
 from pushtrain.manifest import Manifest, sha256
-from pushtrain.notify import tell_nobody
 from pushtrain.permissions import Grant
 from pushtrain.run import Progress, Workshop
 from pushtrain.settings import load_repository
@@ -90,15 +90,24 @@ def reproduce(
             f"run {manifest.run} measured nothing that could be compared", hint="choose another"
         )
     again = _Again(manifest, store, workshop, progress)
-    live = again.begin(observers)
-    with live.folder.driving():
+    folder = store.create(f"reproduce\0{manifest.run}")
+    with folder.driving() as lease:
+        live = LiveRun(folder, observers, lease=lease)
+        again.begin(live)
         try:
             comparison = again.compare(live)
-        except BaseException as error:
-            live.append(Judged(_verdict(live, manifest, None, str(error))))
+        except LeaseLost:
             raise
-        live.append(Judged(_verdict(live, manifest, comparison, "")))
+        except BaseException as error:
+            _conclude(live, _verdict(live, manifest, None, str(error)))
+            raise
+        _conclude(live, _verdict(live, manifest, comparison, ""))
     return live, comparison
+
+
+def _conclude(live: LiveRun, verdict: Verdict) -> None:
+    live.append(Judged(verdict))
+    live.append(Published())
 
 
 class _Again:
@@ -110,26 +119,23 @@ class _Again:
         self._workshop = workshop
         self._progress = progress
 
-    def begin(self, observers: tuple[Observer, ...]) -> LiveRun:
+    def begin(self, live: LiveRun) -> None:
         wanted = self._manifest.source
-        folder = self._store.create(f"reproduce\0{self._manifest.run}")
-        tell_nobody(folder)
         source = checkout(
             wanted.repository,
             None if wanted.commit.startswith("sha256:") else wanted.commit,
-            folder.source,
+            live.folder.source,
             cache=self._store.home / "repositories",
             branch=wanted.branch,
             progress=self._progress,
         )
         _same(f"{wanted.repository}: its content", wanted.commit, source.push.commit)
         _same("the data in the tree", self._manifest.data.fingerprint, source.data_fingerprint)
-        live = LiveRun(folder, observers)
         wishes = Wishes(seed=self._manifest.trial.seed, trials=1)
-        live.append(RunStarted(source.push, source.data_fingerprint, __version__, wishes))
+        of = self._manifest.run
+        live.append(RunStarted(source.push, source.data_fingerprint, __version__, wishes, of))
         for warning in source.warnings:
             live.append(Warned(warning))
-        return live
 
     def compare(self, live: LiveRun) -> Comparison:
         manifest = self._manifest

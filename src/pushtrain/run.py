@@ -33,12 +33,14 @@ from pushtrain.entities import (
     Verdict,
     Wishes,
 )
-from pushtrain.errors import DetectionError, JournalError, PushtrainError, Stopped
+from pushtrain.errors import DetectionError, JournalError, LeaseLost, PushtrainError, Stopped
 from pushtrain.events import (
     ImageReady,
     Judged,
     KnobsFound,
     Planned,
+    Published,
+    Reopened,
     Replanned,
     RunStarted,
     StateChanged,
@@ -110,10 +112,10 @@ class Workshop(Protocol):
         """The trainer of worker number `index`."""
 
     def clear(self, live: LiveRun) -> None:
-        """Removes what an ended run has on the engine; never raises."""
+        """Removes what an ended run has on the engine; raises only LeaseLost, JournalError."""
 
     def publish(self, live: LiveRun) -> None:
-        """Writes model, patch, manifest and report, and tells people; never raises."""
+        """Writes model, patch, manifest and report, and tells people; raises only LeaseLost."""
 
 
 def begin(
@@ -126,30 +128,41 @@ def begin(
         SourceError: the repository or revision cannot be read; no run is left behind.
     """
     folder = store.create(f"{request.repository}\0{request.revision}\0{request.branch}")
-    try:
-        source = checkout(
-            request.repository,
-            _revision(request),
-            folder.source,
-            cache=store.home / "repositories",
-            branch=request.branch,
-            progress=progress,
-        )
-        push = source.push
-        if request.branch is not None:  # whoever may push there is not who owns the directory
-            push = replace(push, is_own_directory=False)
-        if request.is_pushed:
-            push = replace(push, repository=origin(request.repository), is_own_directory=False)
-        live = LiveRun(folder, observers)
-        lane = hashlib.sha256(repr(_lane(push)).encode()).hexdigest()
-        with store.lock(f"branch-{lane[:16]}"):
-            live.append(RunStarted(push, source.data_fingerprint, __version__, request.wishes))
-            if request.branch is not None:
-                _supersede(store, live)
-    except BaseException:
-        if not folder.journal.exists():
-            shutil.rmtree(folder.path, ignore_errors=True)
-        raise
+    with folder.driving():  # so that a folder whose run never began is known by its lease
+        try:
+            return _begun(folder, request, store, observers, progress)
+        except BaseException:
+            if not folder.journal.exists():
+                shutil.rmtree(folder.path, ignore_errors=True)
+            raise
+
+
+def _begun(
+    folder: RunFolder,
+    request: Request,
+    store: Store,
+    observers: tuple[Observer, ...],
+    progress: Progress,
+) -> LiveRun:
+    source = checkout(
+        request.repository,
+        _revision(request),
+        folder.source,
+        cache=store.home / "repositories",
+        branch=request.branch,
+        progress=progress,
+    )
+    push = source.push
+    if request.branch is not None:  # whoever may push there is not who owns the directory
+        push = replace(push, is_own_directory=False)
+    if request.is_pushed:
+        push = replace(push, repository=origin(request.repository), is_own_directory=False)
+    live = LiveRun(folder, observers)
+    lane = hashlib.sha256(repr(_lane(push)).encode()).hexdigest()
+    with store.lock(f"branch-{lane[:16]}"):
+        live.append(RunStarted(push, source.data_fingerprint, __version__, request.wishes))
+        if request.branch is not None:
+            _supersede(store, live)
     for warning in source.warnings:
         live.append(Warned(warning))
     return live
@@ -216,7 +229,7 @@ class Drive:
     """Drives one run to its verdict, from wherever its journal stands.
 
     Args:
-        live: the run; the caller holds its driver lock.
+        live: the run, with its lease.
         workshop: makes the parts.
         progress: gets lines for people while something takes long.
     """
@@ -233,6 +246,7 @@ class Drive:
         defect: the verdict says so and the traceback goes to the log.
 
         Raises:
+            LeaseLost: another process drives the run now; nothing more was done.
             JournalError: the journal itself cannot be written.
         """
         if self._live.record.verdict is None:
@@ -240,7 +254,9 @@ class Drive:
             if not judged.goes_on:
                 self._workshop.clear(self._live)
             self._live.append(Judged(judged))
-        self._workshop.publish(self._live)
+        if not self._live.record.is_published:
+            self._workshop.publish(self._live)
+            self._live.append(Published())
         verdict = self._live.record.verdict
         assert verdict is not None
         return verdict
@@ -253,6 +269,8 @@ class Drive:
             ending = Ending(RunState.STOPPED)
         except Stopped:
             ending = self._stopped()
+        except LeaseLost:
+            raise
         except PushtrainError as error:
             return judge_error(self._live.record, error, time.time())
         except Exception as error:
@@ -426,9 +444,22 @@ def _first(wish: _T | None, setting: _T) -> _T:
 def _countdown(record: RunRecord) -> Callable[[], float]:
     """Seconds of training that the budget still allows; builds and pauses do not count."""
     assert record.budget is not None
-    spent = sum(result.seconds for result in record.trials.values()) / record.wishes.parallel
+    spent = record.seconds_trained / record.wishes.parallel
     end = time.monotonic() + record.budget.seconds - spent
     return lambda: end - time.monotonic()
+
+
+def reopen(live: LiveRun) -> bool:
+    """Lets a run go on that has its verdict; False where there is nothing to go on with.
+
+    Args:
+        live: the run, with its lease.
+    """
+    verdict = live.record.verdict
+    if verdict is None or not verdict.goes_on:
+        return False
+    live.append(Reopened())
+    return True
 
 
 def request_stop(folder: RunFolder, reason: str) -> bool:

@@ -6,7 +6,6 @@ import fcntl
 import hashlib
 import logging
 import os
-import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,9 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-from pushtrain.errors import JournalError, UsageError
+from pushtrain.errors import JournalError, LeaseLost, UsageError
 from pushtrain.events import Entry, Event
 from pushtrain.journal import Journal
+from pushtrain.lease import Lease, Lookout, take
 from pushtrain.record import RunRecord, fold
 from pushtrain.whole_file import write_whole
 
@@ -33,6 +33,16 @@ class RunFolder:
 
     id: str
     path: Path
+
+    @property
+    def created(self) -> Path:
+        """An empty file, whose time says when the run was created."""
+        return self.path / "created"
+
+    @property
+    def lease(self) -> Path:
+        """Who drives the run; see `lease`."""
+        return self.path / "lease"
 
     @property
     def journal(self) -> Path:
@@ -84,34 +94,41 @@ class RunFolder:
         return fold(self.id, Journal(self.journal).read())
 
     @contextmanager
-    def driving(self) -> Iterator[bool]:
-        """Takes the run's driver lock for the length of the block; False if another has it.
+    def driving(self) -> Iterator[Lease | None]:
+        """Takes the right to drive the run for the length of the block; None if another has it.
 
-        The lock falls with its process, so a run whose lock is free and that has no verdict was
-        left by a driver that died.
+        A run without a live lease and without a verdict was left by a driver that died. One that
+        is paused for too long is ended where it is within reach; wherever it is, nothing that it
+        still does counts.
+
+        Raises:
+            FileNotFoundError: the run's folder does not exist.
+            JournalError: the lease, or the journal's copy, cannot be written.
         """
-        with (self.path / "driver.lock").open("a") as file:
-            try:
-                fcntl.fcntl(file, fcntl.F_OFD_SETLK, _FLOCK.pack(*_WHOLE_FILE))
-            except BlockingIOError:
-                yield False
-                return
-            yield True
+        lease = take(self.lease, f"run {self.id}")
+        if lease is None:
+            yield None
+            return
+        with lease:
+            yield lease if self._settled(lease) else None
+
+    def _settled(self, lease: Lease) -> bool:
+        """Makes harmless whoever drove the run before; False if another took over meanwhile."""
+        try:
+            if lease.is_contested:
+                Journal(self.journal, lease=lease).supplant()
+            lease.forget()
+        except LeaseLost:
+            return False
+        return True
 
     @property
     def is_driven(self) -> bool:
-        """Whether a live process drives the run. Only looks: a driver can start meanwhile."""
-        try:
-            with (self.path / "driver.lock").open("a") as file:
-                asked = fcntl.fcntl(file, fcntl.F_OFD_GETLK, _FLOCK.pack(*_WHOLE_FILE))
-        except FileNotFoundError:
-            return False
-        return bool(_FLOCK.unpack(asked)[0] != fcntl.F_UNLCK)
+        """Whether a live process drives the run. Only looks: a driver can start meanwhile.
 
-
-_FLOCK = struct.Struct("@hhqqi4x")
-"""struct flock of fcntl(2), for open file description locks."""
-_WHOLE_FILE = (fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
+        Takes some seconds where that is in doubt. Raises JournalError.
+        """
+        return Lookout().sight(self.lease)[1].is_live
 
 
 class Store:
@@ -132,9 +149,9 @@ class Store:
         folder = RunFolder(run, self.home / "runs" / run)
         try:
             folder.path.mkdir(parents=True, mode=0o700)
-            lock = folder.path / "driver.lock"
-            lock.touch()
-            os.utime(lock, ns=(now, now))  # file systems themselves tell moments only roughly
+            folder.created.touch()
+            # File systems themselves tell moments only roughly.
+            os.utime(folder.created, ns=(now, now))
         except OSError as error:
             raise JournalError(
                 f"{folder.path} cannot be made: {error}",
@@ -147,17 +164,17 @@ class Store:
         found = []
         for path in _entries(self.home / "runs"):
             with suppress(OSError):  # removed while we look, or of a run that has just begun
-                (path / "journal").stat()
-                found.append(((path / "driver.lock").stat().st_mtime_ns, path))
+                (path / "journal").lstat()
+                found.append((_moment(path), path))
         return tuple(RunFolder(path.name, path) for _, path in sorted(found, reverse=True))
 
-    def half_made(self, before: float) -> tuple[RunFolder, ...]:
-        """Folders older than the Unix time `before` whose run never began: its process died."""
+    def without_journal(self) -> tuple[tuple[RunFolder, float], ...]:
+        """Folders whose run has not begun, or never will, and when something in them changed."""
         found = []
         for path in _entries(self.home / "runs"):
             with suppress(OSError):
-                if not (path / "journal").exists() and path.stat().st_mtime < before:
-                    found.append(RunFolder(path.name, path))
+                if not (path / "journal").exists():
+                    found.append((RunFolder(path.name, path), path.stat().st_mtime))
         return tuple(found)
 
     def open(self, prefix: str) -> RunFolder:
@@ -221,6 +238,7 @@ class LiveRun:
         folder: the run's files.
         observers: hear of what happens from now on.
         replay: whether they first hear of what has happened so far.
+        lease: the right to drive the run; None for whoever only looks, or asks for something.
     """
 
     def __init__(
@@ -229,9 +247,11 @@ class LiveRun:
         observers: tuple[Observer, ...] = (),
         *,
         replay: bool = False,
+        lease: Lease | None = None,
     ) -> None:
         self.folder = folder
-        self._journal = Journal(folder.journal)
+        self.lease = lease
+        self._journal = Journal(folder.journal, lease=lease)
         self._observers = observers
         self._lock = threading.RLock()
         self._record = RunRecord(folder.id)
@@ -250,13 +270,20 @@ class LiveRun:
         """What has happened so far."""
         return self._record
 
-    def append(self, event: Event) -> RunRecord:
-        """Writes an event to the journal and tells the observers; raises JournalError."""
+    def append(self, event: Event, *, is_fenced: bool = True) -> RunRecord:
+        """Writes an event to the journal and tells the observers; see `Journal.append`."""
         with self._lock:
-            return self._take(self._journal.append(event))
+            return self._take(self._journal.append(event, is_fenced=is_fenced))
 
     def refresh(self) -> RunRecord:
-        """Reads what other processes have written since."""
+        """Reads what other processes have written since.
+
+        Raises:
+            LeaseLost: another process drives the run now.
+            JournalError: the journal is damaged.
+        """
+        if self.lease is not None:
+            self.lease.check()
         with self._lock:
             return self._take(self._journal.read())
 
@@ -278,6 +305,14 @@ class LiveRun:
             self._observers = tuple(each for each in self._observers if each is not observer)
             _log.warning("run %s goes on unseen: %s", self.id, error)
             _log.debug("where the observer failed", exc_info=error)
+
+
+def _moment(run: Path) -> int:
+    """When a run was created, in nanoseconds; roughly, where that was not noted."""
+    try:
+        return (run / "created").stat().st_mtime_ns
+    except FileNotFoundError:
+        return run.stat().st_mtime_ns
 
 
 def _entries(directory: Path) -> tuple[Path, ...]:

@@ -67,7 +67,7 @@ class _Clone:
 
 
 def _is_over(cli: Cli) -> bool:
-    return not list(cli.home.glob("runs/*/driver.lock")) or all(
+    return not list(cli.home.glob("runs/*/journal")) or all(
         run["verdict"] for run in json.loads(cli("runs", "--json"))
     )
 

@@ -59,6 +59,8 @@ class FakeWorkshop(Assembly):
         self.before_epoch, self.publishes = before_epoch, publishes
         self.trainers: list[FakeTrainer] = []
         self.grants: list[Grant] = []
+        self.live: LiveRun
+        """The run that a test drives, for its `before_epoch`."""
         self.published: list[str] = []
         """The ids of the runs that were published, in order."""
         self.__dict__["engine"] = FakeEngine()

@@ -6,17 +6,20 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from pushtrain.errors import DeliveryError
+from pushtrain.events import RunStarted
 from pushtrain.interfaces import Message
-from pushtrain.notify import tell, tell_nobody
+from pushtrain.notify import tell
 from pushtrain.notify.delivery import Schedule
 from pushtrain.notify.mime import address
 from pushtrain.settings import MailSettings, OperatorSettings
 from pushtrain.store import LiveRun
+from support import records
 from support.mailservers import Inbox, mail_server
 from support.runs import finished
 
@@ -100,7 +103,9 @@ def test_a_run_that_is_still_driven_is_left_to_its_driver(tmp_path: Path) -> Non
 
 def test_nobody_is_told_of_a_reproduction(tmp_path: Path) -> None:
     inbox = Inbox()
-    tell_nobody(finished(tmp_path).folder)
+    begun, *rest = records.events()
+    assert isinstance(begun, RunStarted)
+    finished(tmp_path, (replace(begun, reproduces="7f3c"), *rest))
     with mail_server(inbox) as port:
         assert call(tmp_path, port=port).stdout == "no message waits\n"
     assert inbox.taken == []

@@ -24,9 +24,9 @@ class Mortal(LiveRun):
 
     point = ""
 
-    def append(self, event: Event) -> RunRecord:
+    def append(self, event: Event, *, is_fenced: bool = True) -> RunRecord:
         self._die_at(f"before {event.event}")
-        record = super().append(event)
+        record = super().append(event, is_fenced=is_fenced)
         self._die_at(f"after {event.event}")
         return record
 

@@ -9,20 +9,12 @@ from typing import Any
 
 import pytest
 
-from pushtrain.cleaning import (
-    DAY,
-    Cleaning,
-    StoredImage,
-    StoredRun,
-    execute,
-    plan,
-    stored_images,
-    stored_runs,
-)
+from pushtrain.cleaning import Cleaning, StoredImage, execute, plan, stored_images
 from pushtrain.entities import RunState
 from pushtrain.errors import EngineUnreachable, ImageError, PushtrainError
-from pushtrain.interfaces import LABEL_RUN, SandboxState
-from pushtrain.record import RunRecord
+from pushtrain.interfaces import LABEL_RUN, SandboxState, VolumeState
+from pushtrain.inventory import DAY, StoredRun
+from pushtrain.lease import Standing
 from pushtrain.settings import KeepSettings
 from pushtrain.store import LiveRun, RunFolder, Store
 from support import records
@@ -42,7 +34,8 @@ def stored(
     """A run whose last event is so many days old."""
     push = replace(records.PUSH, repository=repository)
     record = replace(records.run(state=state, push=push), id=run, updated=NOW - days * DAY)
-    return StoredRun(RunFolder(run, Path("/runs") / run), record, driven)
+    standing = Standing.HELD if driven else Standing.RELEASED
+    return StoredRun(RunFolder(run, Path("/runs") / run), record, standing)
 
 
 def image(tag: str, days: float) -> StoredImage:
@@ -107,6 +100,18 @@ def test_containers_go_whose_run_is_known_and_idle() -> None:
     assert [c.name for c in planned(*runs, containers=containers).containers] == ["idle", "dead"]
 
 
+def test_checkpoints_go_with_their_run() -> None:
+    runs = (stored("old", 99), stored("young", 1), stored("stopped", 1, state=RunState.STOPPED))
+    volumes = [VolumeState(f"v-{r}", {LABEL_RUN: r}) for r in ("old", "young", "stopped", "far")]
+    keep = KeepSettings(runs=0, days=10)
+    assert [v.name for v in planned(*runs, keep=keep, volumes=volumes).volumes] == ["v-old"]
+
+
+def test_what_never_began_goes() -> None:
+    folder = RunFolder("x", Path("/runs/x"))
+    assert gone(planned(never_begun=[folder])) == ["x"]
+
+
 def test_images_go_that_are_old_and_that_no_kept_run_needs() -> None:
     used = records.PLAN.tag
     images = [image(used, 99), image("pushtrain/old:1", 99), image("pushtrain/new:1", 9)]
@@ -116,19 +121,6 @@ def test_images_go_that_are_old_and_that_no_kept_run_needs() -> None:
 
 
 # --- what there is -----------------------------------------------------------------------------
-
-
-def test_the_runs_of_a_store(tmp_path: Path) -> None:
-    store = Store(tmp_path)
-    first, second = store.create("a"), store.create("b")
-    for event in records.events():
-        LiveRun(first).append(event)
-    second.journal.write_text("damaged\n")
-    with first.driving():
-        found = stored_runs(store)
-    assert [(r.folder, r.is_driven) for r in found] == [(second, False), (first, True)]
-    assert found[0].record is None
-    assert isinstance(found[1].record, RunRecord)
 
 
 class Images:
@@ -153,6 +145,9 @@ class Engine:
 
     def remove(self, container: str, *, grace: float = 0) -> None:
         self.removed.append(container)
+
+    def remove_volume(self, name: str) -> None:
+        self.removed.append(name)
 
 
 def test_the_images_of_an_engine() -> None:
@@ -183,10 +178,13 @@ def test_everything_that_was_planned_is_removed(finished: Callable[[], RunFolder
     folder, stays = finished(), finished()
     engine, images = Engine(), Images()
     cleaning = Cleaning(
-        (folder,), (container("r"),), (image("pushtrain/a:1", 1), replace(image("", 1), id="sha"))
+        (folder,),
+        (container("r"),),
+        (image("pushtrain/a:1", 1), replace(image("", 1), id="sha")),
+        (VolumeState("v", {LABEL_RUN: "r"}),),
     )
     assert executed(cleaning, engine, images) == ()
-    assert (engine.removed, images.removed) == (["id-c"], ["pushtrain/a:1", "sha"])
+    assert (engine.removed, images.removed) == (["id-c", "v"], ["pushtrain/a:1", "sha"])
     assert not folder.path.exists()
     assert stays.path.exists()
 

@@ -16,6 +16,7 @@ from pushtrain import doctor as module
 from pushtrain.doctor import Doctor
 from pushtrain.entities import RunState
 from pushtrain.errors import EngineUnreachable, ImageError, PushtrainError, SettingsError
+from pushtrain.events import Published
 from pushtrain.findings import Finding, Health
 from pushtrain.interfaces import LABEL_RUN, EngineFacts, Limits, SandboxSpec
 from pushtrain.settings import GIB, OperatorSettings
@@ -192,7 +193,7 @@ def test_a_base_image_that_cannot_be_made(machine: Machine) -> None:
 
 def stored(store: Store, state: RunState) -> RunFolder:
     folder = store.create("x")
-    for event in records.events(state=state):
+    for event in (*records.events(state=state), *([Published()] if state.is_finished else [])):
         LiveRun(folder).append(event)
     return folder
 

@@ -20,19 +20,22 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pushtrain import journal as module
-from pushtrain.entities import Epoch, KnobValue, Push
+from pushtrain.entities import Budget, Epoch, KnobValue, Push
 from pushtrain.errors import JournalError
 from pushtrain.events import (
     EVENT,
     Entry,
     EpochEnded,
     Event,
+    Judged,
+    Planned,
     RunStarted,
     TrialEnded,
     TrialStarted,
     Warned,
 )
-from pushtrain.journal import Journal
+from pushtrain.journal import MIGRATIONS, VERSION, Journal
+from pushtrain.record import fold
 from support import records
 
 _fork = multiprocessing.get_context("fork")
@@ -199,6 +202,12 @@ def test_a_line_that_is_missing_is_an_error(path: Path) -> None:
         {"v": 1, "seq": 1, "time": 1, "data": {"event": "warned", "message": 3}},
         {"v": 1, "seq": 1, "time": 1, "data": {"event": "warned", "message": "x", "new": 1}},
         {"v": 1, "seq": 1, "time": 1, "data": {"event": "from the future"}},
+        {"v": 1, "seq": 1, "time": -1, "data": {"event": "warned", "message": "x"}},
+        {"v": 1, "seq": 1, "time": 1e300, "data": {"event": "warned", "message": "x"}},
+        {"v": 1, "seq": 1, "time": math.nan, "data": {"event": "warned", "message": "x"}},
+        {"v": 1, "seq": 1, "time": 1, "data": ["judged"]},
+        {"v": 1, "seq": 1, "time": 1, "data": "judged"},
+        {"v": 1, "seq": 1, "time": 1, "data": None},
     ],
 )
 def test_a_line_that_says_nothing_known_is_an_error(path: Path, raw: object) -> None:
@@ -214,11 +223,55 @@ def test_a_line_without_a_checksum_is_an_error(path: Path, content: bytes) -> No
         Journal(path).read()
 
 
-def test_another_format_is_named(path: Path) -> None:
-    path.write_bytes(line({"v": 2, "seq": 1, "time": 1, "data": {}}))
-    with pytest.raises(JournalError, match="format 2, this is format 1") as caught:
+def test_a_newer_format_is_named(path: Path) -> None:
+    newer = VERSION + 1
+    path.write_bytes(line({"v": newer, "seq": 1, "time": 1, "data": {}}))
+    named = f"format {newer}, this is format {VERSION}"
+    for use in (lambda: Journal(path).read(), lambda: Journal(path).append(Warned("x"))):
+        with pytest.raises(JournalError, match=named) as caught:
+            use()
+        assert "version of pushtrain" in caught.value.hint
+
+
+def test_every_older_format_has_its_way_to_the_next() -> None:
+    assert sorted(MIGRATIONS) == list(range(1, VERSION))
+
+
+def test_a_journal_of_format_1_is_read_and_goes_on(path: Path) -> None:
+    """As pushtrain wrote it: without any field that is newer, and a verdict stood for all."""
+    planned = Planned(records.DETECTION, records.ACCURACY, Budget(3, 60.0, 30.0), records.PLAN,
+                      records.KNOBS)  # fmt: skip
+    older = [
+        {"event": "run_started", "push": {"repository": "/r", "commit": "c" * 40, "branch": None,
+         "is_own_directory": False}, "data_fingerprint": "sha256:0", "version": "0.1.0",
+         "wishes": {"trials": 3}},
+        EVENT.dump_python(planned, mode="json"),
+        {"event": "trial_started", "trial": 0, "values": {"units": 8}, "seed": 0,
+         "origin": "as pushed", "attempt": 1},
+        {"event": "driver_lost", "times": 1},
+        {"event": "judged", "verdict": {"run": "r", "state": "stopped", "objective": None,
+         "best": None, "value": None, "source": None, "trials": 1, "image": None, "seconds": 1.5,
+         "reason": "by hand", "exit_code": 130, "confirmed": [], "error": {}}},
+    ]  # fmt: skip
+    lines = (
+        {"v": 1, "seq": seq, "time": 10.0 + seq, "data": data} for seq, data in enumerate(older, 1)
+    )
+    path.write_bytes(b"".join(map(line, lines)))
+    Journal(path).append(Warned("of now"))
+    *_, judged, warned = (entry.event for entry in Journal(path).read())
+    assert isinstance(judged, Judged) and judged.is_published
+    assert warned == Warned("of now")
+    record = fold("r", Journal(path).read())
+    assert record.is_published
+    assert record.knobs == records.KNOBS
+    assert json.loads(path.read_bytes().splitlines()[-1][9:])["v"] == VERSION
+
+
+@pytest.mark.parametrize("version", [0, -1, -(10**9), 1.5, "1", None, [], {}, False])
+def test_a_format_that_never_was_is_damage(path: Path, version: object) -> None:
+    path.write_bytes(line({"v": version, "seq": 1, "time": 1, "data": {"event": "warned"}}))
+    with pytest.raises(JournalError, match="damaged: line 1"):
         Journal(path).read()
-    assert "version of pushtrain" in caught.value.hint
 
 
 def test_a_journal_that_became_shorter_is_an_error_and_is_not_filled_up(path: Path) -> None:
@@ -229,6 +282,96 @@ def test_a_journal_that_became_shorter_is_an_error_and_is_not_filled_up(path: Pa
     with pytest.raises(JournalError, match="ends after 100 bytes"):
         reader.append(Warned("x"))
     assert path.read_bytes() == content[:100]
+
+
+# --- whatever lies there -----------------------------------------------------------------------
+
+_json = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner),
+    max_leaves=12,
+)
+_sound = [{"v": 2, "seq": 1, "time": 1, "data": {"event": "warned", "message": "x"}}]
+_lines = st.one_of(
+    st.binary(max_size=60),
+    st.binary(max_size=60).map(lambda body: b"%08x %s" % (zlib.crc32(body), body)),
+    _json.map(line),
+    st.fixed_dictionaries(
+        {"v": _json, "seq": st.just(1) | _json, "time": st.just(1) | _json, "data": _json}
+    ).map(line),
+    st.sampled_from(_sound).map(line),
+)
+
+
+@_in_tmp_path
+@given(st.lists(_lines, max_size=4).map(b"\n".join))
+def test_whatever_a_journal_holds_it_is_read_or_refused_and_never_changed_by_that(
+    tmp_path: Path, content: bytes
+) -> None:
+    path = tmp_path / "hostile"
+    path.write_bytes(content)
+    try:
+        known = Journal(path).read()
+    except JournalError:
+        known = None
+    assert path.read_bytes() == content
+    try:
+        told = Journal(path).append(Warned("x"))
+    except JournalError:
+        assert known is None
+        assert path.read_bytes() == content
+    else:
+        assert known is not None
+        assert told[:-1] == known
+        assert Journal(path).read() == told
+
+
+def test_a_line_that_comes_twice_is_an_error(path: Path) -> None:
+    lines = written(path).splitlines(keepends=True)
+    path.write_bytes(b"".join([*lines[:2], lines[1], *lines[2:]]))
+    with pytest.raises(JournalError, match="line 3 is numbered 2"):
+        Journal(path).read()
+
+
+def test_a_deep_line_is_damage(path: Path) -> None:
+    body = b"[" * 100_000
+    path.write_bytes(b"%08x %s\n" % (zlib.crc32(body), body))
+    with pytest.raises(JournalError, match="damaged: line 1"):
+        Journal(path).read()
+
+
+def test_a_number_without_end_is_damage(path: Path) -> None:
+    body = b'{"v": 1, "seq": 1' + b"0" * 100_000 + b"}"
+    path.write_bytes(b"%08x %s\n" % (zlib.crc32(body), body))
+    with pytest.raises(JournalError, match="damaged: line 1"):
+        Journal(path).read()
+
+
+def test_a_journal_larger_than_any_memory_is_refused_at_once(path: Path) -> None:
+    with path.open("wb") as file:
+        file.truncate(2**40)  # a hole
+    with pytest.raises(JournalError, match="too long"):
+        Journal(path).read()
+    with pytest.raises(JournalError, match="too long"):
+        Journal(path).append(Warned("x"))
+
+
+def _link(path: Path) -> None:
+    written(path.with_name("elsewhere"))
+    path.symlink_to("elsewhere")
+
+
+def _device(path: Path) -> None:
+    path.symlink_to("/dev/zero")
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, _link, _device])
+def test_what_is_no_file_is_refused_at_once(path: Path, make: Callable[[Path], None]) -> None:
+    make(path)
+    for use in (lambda: Journal(path).read(), lambda: Journal(path).append(Warned("x"))):
+        with pytest.raises(JournalError, match="cannot be opened") as caught:
+            use()
+        assert "PUSHTRAIN_HOME" in caught.value.hint
 
 
 # --- lines without end -------------------------------------------------------------------------

@@ -10,13 +10,15 @@ from typing import Any
 
 import pytest
 
+from fakes.trainer import FakeTrainer
 from fakes.workshop import FakeWorkshop
 from pushtrain import publication as module
 from pushtrain.entities import RunState, Verdict, Wishes
-from pushtrain.errors import SourceError
+from pushtrain.errors import LeaseLost, SourceError
 from pushtrain.events import Event, PatchCommitted, Warned
+from pushtrain.lease import Lease
 from pushtrain.record import RunRecord
-from pushtrain.run import Drive, Request, begin
+from pushtrain.run import Drive, Request, begin, reopen, request_stop
 from pushtrain.store import LiveRun, RunFolder
 from support.repositories import FOREST, RIDGE, Repository
 
@@ -63,7 +65,7 @@ def events(live: LiveRun, kind: type[Any]) -> list[Any]:
 
 def files(folder: RunFolder) -> dict[str, bytes]:
     paths = (path for path in folder.path.rglob("*") if path.is_file())
-    ignored = {"journal", "driver.lock", "junit.xml"}
+    ignored = {"journal", "junit.xml"}
     return {
         str(path.relative_to(folder.path)): path.read_bytes()
         for path in paths
@@ -108,6 +110,49 @@ def test_publishing_again_gives_the_same_again(
     assert files(live.folder) == before
     assert repository.git("branch", cwd=repository.path) == branches
     assert len(events(live, PatchCommitted)) == 1
+
+
+def test_a_verdict_after_another_one_has_its_own_model(
+    workshop: FakeWorkshop, repository: Repository
+) -> None:
+    """A run that was stopped has published its best so far, and goes on to a better one."""
+
+    def before_epoch(trainer: FakeTrainer, trial: int, epoch: int) -> None:
+        if trial == 1:
+            request_stop(workshop.live.folder, "by hand")
+            assert trainer.stopping.wait(20)
+
+    request = Request(str(repository.path), wishes=Wishes(target=0.9))
+    live = workshop.live = begin(request, workshop.store, progress=lambda line: None)
+    workshop.before_epoch = before_epoch
+    assert Drive(live, workshop, lambda line: None).to_verdict().best == 0
+    first = (live.folder.model / "model.json").read_bytes()
+    workshop.before_epoch = lambda trainer, trial, epoch: None
+    assert reopen(live)
+    verdict = Drive(live, workshop, lambda line: None).to_verdict()
+    assert verdict.state is RunState.MET
+    model = (live.folder.model / "model.json").read_bytes()
+    assert model != first
+    best = live.record.trials[verdict.best or 0]
+    assert json.loads(model)["values"] == dict(best.values)
+
+
+def test_a_publication_that_was_overtaken_stops_at_once(
+    workshop: FakeWorkshop, repository: Repository, told: list[str]
+) -> None:
+    _, live = ran(workshop, repository, target=0.5)
+    told.clear()
+    live.folder.junit.unlink()
+    with live.folder.driving() as lease:
+        assert lease is not None
+        mine = LiveRun(live.folder, lease=lease)
+        Lease(live.folder.lease, lease.token + 1, "run").release()
+        before = live.folder.journal.read_bytes()
+        with pytest.raises(LeaseLost):
+            workshop.publication.publish(mine)
+    assert live.folder.journal.read_bytes() == before
+    assert not live.folder.junit.exists()
+    assert told == []
 
 
 def test_the_code_as_pushed_leaves_an_empty_patch(

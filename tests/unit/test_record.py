@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
-from dataclasses import fields
+from dataclasses import fields, replace
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pushtrain.entities import (
     Budget,
+    Cause,
     Direction,
     Epoch,
+    Failure,
     Image,
     Objective,
     Role,
@@ -20,7 +23,9 @@ from pushtrain.entities import (
     Wishes,
 )
 from pushtrain.events import (
+    AttemptFailed,
     DataRead,
+    DriverLost,
     Entry,
     EpochEnded,
     Event,
@@ -31,6 +36,8 @@ from pushtrain.events import (
     MessageSent,
     PatchCommitted,
     Planned,
+    Published,
+    Reopened,
     RunStarted,
     StateChanged,
     StopRequested,
@@ -103,7 +110,8 @@ def test_a_run_with_its_verdict_has_nothing_under_way() -> None:
         EpochEnded(0, Epoch(1, {}, 0.5)),
         Judged(records.verdict(RunRecord("r"), RunState.STOPPED)),
     )
-    assert (record.running, record.epochs, record.state) == ({}, {}, RunState.STOPPED)
+    assert (record.running, record.state) == ({}, RunState.STOPPED)
+    assert list(record.epochs) == list(record.cut_off) == [0]
 
 
 def test_other_events_leave_their_mark() -> None:
@@ -180,6 +188,89 @@ def test_a_confirmation_is_never_the_best() -> None:
     assert record.confirmations == (record.trials[1],)
 
 
+# --- drivers and time --------------------------------------------------------------------------
+
+
+def test_drivers_that_died_in_a_row_are_counted() -> None:
+    record = folded(*records.events(state=RunState.TRAINING), DriverLost(1), DriverLost(2))
+    assert (record.drivers_lost, record.driver_lost) == (2, record.updated)
+    assert folded(TrialEnded(trial(9)), start=record).drivers_lost == 0
+    assert folded(records.events()[-1], start=record).drivers_lost == 0
+
+
+def test_the_time_of_attempts_that_were_cut_off_counts() -> None:
+    def epoch(number: int, seconds: float, trial: int = 1) -> EpochEnded:
+        return EpochEnded(trial, Epoch(number, {}, seconds))
+
+    start = TrialStarted(1, {}, 0, "x")
+    record = folded(start, epoch(1, 2.0), epoch(2, 3.0))
+    assert (record.seconds_trained, record.seconds_lost) == (5.0, 0.0)
+    record = folded(start, start=record)
+    assert (record.seconds_trained, record.seconds_lost) == (5.0, 5.0)
+    record = folded(epoch(1, 2.5), start=record)
+    assert record.seconds_trained == 7.5
+    record = folded(TrialEnded(replace(trial(1), seconds=10.0)), start=record)
+    assert (record.seconds_trained, record.seconds_told) == (15.0, {})
+
+
+def test_the_time_of_attempts_that_failed_counts_once() -> None:
+    start, epoch = TrialStarted(1, {}, 0, "x"), EpochEnded(1, Epoch(1, {}, 2.0))
+    attempt = AttemptFailed(1, 1, Failure(Cause.KILLED, "killed"), 5.0)
+    record = folded(start, epoch, attempt)
+    assert record.seconds_trained == 5.0
+    record = folded(start, epoch, start=record)
+    assert record.seconds_trained == 7.0
+    stopped = replace(trial(1, state=TrialState.STOPPED), seconds=9.0)  # of both attempts
+    record = folded(TrialEnded(stopped), start=record)
+    assert record.seconds_trained == 9.0
+    record = folded(Reopened(), start=record)
+    assert record.seconds_trained == 9.0
+    assert folded(TrialEnded(replace(trial(1), seconds=8.0)), start=record).seconds_trained == 12.0
+
+
+def test_a_verdict_ends_what_is_under_way_and_its_time_counts() -> None:
+    started = TrialStarted(7, {}, 0, "x")
+    record = folded(
+        *records.events(state=RunState.TRAINING),
+        started,
+        EpochEnded(7, Epoch(1, {}, 4.0)),
+        records.events(state=RunState.STOPPED)[-1],
+    )
+    assert (record.running, record.cut_off, record.seconds_lost) == ({}, {7: started}, 4.0)
+
+
+# --- the end, and going on ---------------------------------------------------------------------
+
+
+def test_a_verdict_is_published_when_that_is_said() -> None:
+    record = folded(*records.events())
+    assert (record.is_published, record.verdicts) == (False, 1)
+    assert folded(Published(), start=record).is_published
+
+
+def test_a_run_that_is_reopened_is_as_if_its_driver_had_died() -> None:
+    stopped = replace(trial(3, state=TrialState.STOPPED), seconds=6.0)
+    record = folded(
+        *records.events((trial(0, 0.5), stopped), state=RunState.TRAINING),
+        TrialStarted(4, {"EPOCHS": 9}, 5, "search", attempt=2),
+        StopRequested("by hand"),
+        records.events(state=RunState.STOPPED)[-1],
+        PatchCommitted("b"),
+        Published(),
+    )
+    again = folded(Reopened(), start=record)
+    assert (again.state, again.verdict, again.stop) == (RunState.STARTED, None, None)
+    assert (again.is_published, again.tuned_branch, again.verdicts) == (False, None, 1)
+    assert list(again.trials) == [0]
+    assert again.running == {
+        3: TrialStarted(3, dict(stopped.values), stopped.seed, "search"),
+        4: TrialStarted(4, {"EPOCHS": 9}, 5, "search", attempt=2),
+    }
+    assert again.seconds_trained == pytest.approx(record.seconds_trained)
+    assert again.origins == record.origins
+    assert folded(records.events()[-1], start=again).verdicts == 2
+
+
 # --- any order ---------------------------------------------------------------------------------
 
 _numbers = st.integers(0, 4)
@@ -196,6 +287,10 @@ def _samples() -> list[Event]:
         MessageFailed("k", "c", "e", permanent=True),
         PatchCommitted("b"),
         DataRead({}),
+        DriverLost(2),
+        Published(),
+        Reopened(),
+        TrialEnded(trial(2, state=TrialState.STOPPED)),
     ]
 
 
@@ -226,7 +321,7 @@ def test_no_order_of_events_is_too_much_and_folding_can_pause_anywhere(
 def _restarted(events: list[Event]) -> bool:
     """Whether a trial starts after the verdict, which cannot happen and is only a sequence."""
     last = max(i for i, event in enumerate(events) if isinstance(event, Judged))
-    return any(isinstance(event, TrialStarted) for event in events[last:])
+    return any(isinstance(event, TrialStarted | Reopened) for event in events[last:])
 
 
 def test_a_record_is_never_changed_in_place() -> None:

@@ -32,17 +32,22 @@ from pushtrain.entities import (
 from pushtrain.errors import (
     EngineUnreachable,
     ImageError,
+    LeaseLost,
     PushtrainError,
     SandboxError,
     SourceError,
     TrainingError,
 )
 from pushtrain.events import (
+    Entry,
+    EpochEnded,
     Event,
     ImageReady,
     Judged,
     KnobsFound,
     Planned,
+    Published,
+    Reopened,
     RunStarted,
     StateChanged,
     StopRequested,
@@ -50,7 +55,10 @@ from pushtrain.events import (
     TrialStarted,
     Warned,
 )
-from pushtrain.run import Drive, Request, begin, request_stop
+from pushtrain.journal import VERSION
+from pushtrain.lease import Lease
+from pushtrain.record import RunRecord
+from pushtrain.run import Drive, Request, begin, reopen, request_stop
 from pushtrain.settings import GIB, OperatorSettings
 from pushtrain.store import LiveRun, RunFolder, Store
 from support.repositories import FOREST, RIDGE, Repository
@@ -89,8 +97,8 @@ def started(
 
 
 def driven(workshop: FakeWorkshop, live: LiveRun) -> Verdict:
-    with live.folder.driving() as is_free:
-        assert is_free
+    with live.folder.driving() as lease:
+        assert lease is not None
         verdict = Drive(live, workshop, quietly).to_verdict()
     assert all(trainer.is_closed for trainer in workshop.trainers)
     return verdict
@@ -299,7 +307,7 @@ def test_a_whole_run(workshop: FakeWorkshop, forest: Repository) -> None:
     kinds = [type(event) for event in told(live.folder)]
     assert kinds[:5] == [RunStarted, Planned, StateChanged, ImageReady, StateChanged]
     assert kinds[5] is KnobsFound
-    assert kinds[-1] is Judged
+    assert kinds[-2:] == [Judged, Published]
     assert kinds.count(TrialStarted) == kinds.count(TrialEnded) == verdict.trials
     assert workshop.published == [live.id]
     assert live.record.verdict == verdict
@@ -733,6 +741,211 @@ def test_a_run_that_died_before_it_was_published_is_published(
     assert workshop.trained == trained
 
 
+def test_an_interrupted_trial_has_cost_its_time(tmp_path: Path, forest: Repository) -> None:
+    whole = FakeWorkshop(tmp_path / "whole")
+    _, live = ran(whole, forest, target=0.999, trials=4)
+    events = told(live.folder)
+    epochs = [i for i, event in enumerate(events, 1) if isinstance(event, EpochEnded)]
+    resumed = cut(live.folder, Store(tmp_path / "again"), epochs[7])
+    assert len(resumed.record.running) == 1
+    trained = [e.epoch.seconds for e in events[: epochs[7]] if isinstance(e, EpochEnded)]
+    ended = sum(result.seconds for result in resumed.record.trials.values())
+    done = sum(len(result.epochs) for result in resumed.record.trials.values())
+    lost = sum(trained[done:])
+    assert lost > 0
+    assert resumed.record.seconds_trained == pytest.approx(ended + lost)
+    planned = next(event for event in events if isinstance(event, Planned))
+    resumed.append(replace(planned, budget=replace(planned.budget, seconds=ended + lost / 2)))
+    again = FakeWorkshop(tmp_path / "again")
+    verdict = driven(again, resumed)
+    assert "raise --time" in verdict.reason
+    assert again.trained == []
+
+
+# --- who drives --------------------------------------------------------------------------------
+
+
+def overtaken(live: LiveRun) -> None:
+    """Another process takes the run over, here and now."""
+    assert live.lease is not None
+    Lease(live.folder.lease, live.lease.token + 1, "run").release()
+
+
+def fenced(workshop: FakeWorkshop, live: LiveRun) -> list[Event]:
+    """Drives a run that another process takes over; gives what it has written meanwhile."""
+    before = len(told(live.folder))
+    with live.folder.driving() as lease:
+        mine = LiveRun(live.folder, lease=lease)
+        workshop.live = mine
+        with pytest.raises(LeaseLost, match="another process took over"):
+            Drive(mine, workshop, quietly).to_verdict()
+    assert all(trainer.is_closed for trainer in workshop.trainers)
+    return told(live.folder)[before:]
+
+
+def test_a_driver_that_was_overtaken_stops_and_judges_nothing(
+    workshop: FakeWorkshop, forest: Repository
+) -> None:
+    live = started(workshop, forest, target=0.999)
+
+    def before_epoch(trainer: FakeTrainer, trial: int, epoch: int) -> None:
+        if (trial, epoch) == (1, 2):
+            overtaken(workshop.live)
+
+    workshop.before_epoch = before_epoch
+    written = fenced(workshop, live)
+    assert not any(isinstance(event, Judged | Published) for event in written)
+    assert [e.trial for e in written if isinstance(e, TrialStarted)] == [0, 1]
+    assert workshop.published == []
+
+
+def test_a_driver_that_was_overtaken_while_its_trial_hangs_stops(
+    workshop: FakeWorkshop, forest: Repository
+) -> None:
+    live = started(workshop, forest, target=0.999)
+
+    def before_epoch(trainer: FakeTrainer, trial: int, epoch: int) -> None:
+        if trial == 1:
+            overtaken(workshop.live)
+            assert trainer.stopping.wait(PATIENT)
+
+    workshop.before_epoch = before_epoch
+    assert not any(isinstance(event, Judged) for event in fenced(workshop, live))
+
+
+def test_a_driver_that_was_overtaken_while_it_builds_stops(
+    workshop: FakeWorkshop, forest: Repository
+) -> None:
+    live = started(workshop, forest)
+    workshop.build = ("first", "second", AssertionError("it went on"))
+
+    def progress(line: str) -> None:
+        if line == "first":
+            overtaken(workshop.live)
+
+    with live.folder.driving() as lease:
+        workshop.live = LiveRun(live.folder, lease=lease)
+        with pytest.raises(LeaseLost):
+            Drive(workshop.live, workshop, progress).to_verdict()
+    assert workshop.published == []
+
+
+def test_a_driver_that_was_overtaken_while_it_publishes_does_not_say_that_it_has(
+    workshop: FakeWorkshop, forest: Repository
+) -> None:
+    live = started(workshop, forest, target=0.5)
+    workshop.publish = overtaken  # type: ignore[method-assign]
+    written = fenced(workshop, live)
+    assert isinstance(written[-1], Judged)
+    assert not live.refresh().is_published
+
+
+def test_whoever_begins_a_run_holds_its_lease(workshop: FakeWorkshop, forest: Repository) -> None:
+    standings = []
+
+    def look(entry: Entry, record: RunRecord) -> None:
+        standings.append(RunFolder(record.id, workshop.store.home / "runs" / record.id).is_driven)
+
+    live = begin(Request(str(forest.path)), workshop.store, (look,), quietly)
+    assert standings == [True]
+    assert not live.folder.is_driven
+
+
+# --- going on ----------------------------------------------------------------------------------
+
+
+def stopped(workshop: FakeWorkshop, forest: Repository, at: int, **wishes: Any) -> LiveRun:
+    """A run that was stopped by hand in the second epoch of a trial."""
+    live = started(workshop, forest, target=0.9, **wishes)
+
+    def before_epoch(trainer: FakeTrainer, trial: int, epoch: int) -> None:
+        if (trial, epoch) == (at, 2):
+            request_stop(live.folder, "by hand")
+            assert trainer.stopping.wait(PATIENT)
+
+    workshop.before_epoch = before_epoch
+    assert driven(workshop, live).state is RunState.STOPPED
+    workshop.before_epoch = lambda trainer, trial, epoch: None
+    return live
+
+
+def test_a_run_that_was_stopped_goes_on_as_if_it_never_was(
+    tmp_path: Path, forest: Repository
+) -> None:
+    whole = FakeWorkshop(tmp_path / "whole")
+    expected, other = ran(whole, forest, target=0.9)
+    workshop = FakeWorkshop(tmp_path / "stopped")
+    live = stopped(workshop, forest, at=2)
+    assert live.record.trials[2].state is TrialState.STOPPED
+    assert reopen(live)
+    record = live.record
+    assert (record.verdict, record.stop, record.is_published) == (None, None, False)
+    assert (list(record.trials), list(record.running)) == ([0, 1], [2])
+    before = list(workshop.trained)
+    verdict = driven(workshop, live)
+    assert replace(verdict, run="", seconds=0.0) == replace(expected, run="", seconds=0.0)
+    assert workshop.trained[len(before) :] == whole.trained[2:]
+    assert live.record.trials.keys() == other.record.trials.keys()
+    starts = [e.attempt for e in told(live.folder) if isinstance(e, TrialStarted) and e.trial == 2]
+    assert starts == [1, 2]
+    assert workshop.published == [live.id, live.id]
+    assert live.record.verdicts == 2
+
+
+def test_the_time_of_what_was_stopped_counts(workshop: FakeWorkshop, forest: Repository) -> None:
+    live = stopped(workshop, forest, at=2)
+    spent = live.record.seconds_trained
+    reopen(live)
+    assert live.record.seconds_trained == pytest.approx(spent)
+
+
+def test_a_run_whose_engine_was_gone_goes_on(workshop: FakeWorkshop, forest: Repository) -> None:
+    workshop.build = (EngineUnreachable("no answer", hint="start it"),)
+    verdict, live = ran(workshop, forest, target=0.9)
+    assert (verdict.state, verdict.exit_code) == (RunState.FAILED, 4)
+    workshop.build = ()
+    assert reopen(live)
+    assert driven(workshop, live).state is RunState.MET
+
+
+def test_what_was_under_way_when_the_engine_went_is_trained_again(
+    workshop: FakeWorkshop, forest: Repository
+) -> None:
+    live = started(workshop, forest, target=0.9)
+
+    def away(trainer: FakeTrainer, trial: int, epoch: int) -> None:
+        if trial == 1:
+            raise EngineUnreachable("no answer", hint="start it")
+
+    workshop.before_epoch = away
+    assert driven(workshop, live).exit_code == 4
+    assert (live.record.running, list(live.record.cut_off)) == ({}, [1])
+    reopen(live)
+    assert list(live.record.running) == [1]
+    workshop.before_epoch = lambda trainer, trial, epoch: None
+    assert driven(workshop, live).state is RunState.MET
+    assert live.record.cut_off == {}
+
+
+def test_a_run_that_has_its_verdict_for_good_is_not_reopened(
+    workshop: FakeWorkshop, forest: Repository
+) -> None:
+    for wishes in ({"target": 0.5}, {"target": 0.999, "trials": 1}):
+        _, live = ran(workshop, forest, **wishes)
+        assert not reopen(live)
+        before = told(live.folder)
+        driven(workshop, live)
+        assert told(live.folder) == before
+    assert not any(isinstance(event, Reopened) for event in before)
+    assert len(workshop.published) == 2
+
+
+def test_a_run_without_a_verdict_need_not_be_reopened(
+    workshop: FakeWorkshop, forest: Repository
+) -> None:
+    assert not reopen(started(workshop, forest))
+
+
 def test_a_journal_that_cannot_be_written_is_an_error(
     workshop: FakeWorkshop, forest: Repository
 ) -> None:
@@ -747,7 +960,7 @@ def test_every_event_of_a_run_is_valid_json(workshop: FakeWorkshop, forest: Repo
     workshop.score = lambda values, seed: float("nan")
     _, live = ran(workshop, forest, trials=4)
     for line in live.folder.journal.read_text().splitlines():
-        assert json.loads(line.partition(" ")[2])["v"] == 1
+        assert json.loads(line.partition(" ")[2])["v"] == VERSION
 
 
 def test_nan_is_a_bad_trial_and_not_a_crash(workshop: FakeWorkshop, forest: Repository) -> None:

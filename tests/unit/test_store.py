@@ -77,18 +77,17 @@ def test_only_runs_that_began_are_listed(store: Store) -> None:
     assert Store(store.home / "elsewhere").folders() == ()
 
 
-def test_what_a_run_left_that_never_began_is_known_by_its_age(store: Store) -> None:
+def test_what_a_run_left_that_never_began_is_told_apart(store: Store) -> None:
     folder = store.create("its process was killed while it checked out")
     stored(store, "aa")
-    made = folder.path.stat().st_mtime
-    assert store.half_made(made) == ()
-    assert store.half_made(made + 1) == (folder,)
+    assert store.without_journal() == ((folder, folder.path.stat().st_mtime),)
 
 
-def test_runs_that_are_being_removed_are_passed_over(store: Store) -> None:
-    kept, going = stored(store, "aa"), stored(store, "bb")
-    (going.path / "driver.lock").unlink()
-    assert store.folders() == (kept,)
+def test_a_run_whose_moment_was_not_noted_is_listed_all_the_same(store: Store) -> None:
+    older, newer = stored(store, "aa"), stored(store, "bb")
+    older.created.unlink()
+    os.utime(older.path, (1.0, 1.0))
+    assert store.folders() == (newer, older)
 
 
 def test_a_home_that_cannot_be_listed_is_one_clear_error(store: Store) -> None:
@@ -134,7 +133,7 @@ def test_every_file_lies_in_the_runs_folder(store: Store) -> None:
         assert folder.path in getattr(folder, name).parents
 
 
-# --- the driver's lock -------------------------------------------------------------------------
+# --- who drives --------------------------------------------------------------------------------
 
 
 def elsewhere(work: Callable[[Any], None]) -> tuple[Any, Any]:
@@ -150,12 +149,13 @@ def test_one_process_drives(store: Store) -> None:
     folder = store.create("x")
     assert not folder.is_driven
     with folder.driving() as first, folder.driving() as second:
-        assert (first, second) == (True, False)
+        assert first is not None
+        assert second is None
         assert folder.is_driven
     assert not folder.is_driven
 
 
-def test_who_did_not_get_the_lock_does_not_free_it(store: Store) -> None:
+def test_who_did_not_get_the_lease_does_not_end_it(store: Store) -> None:
     folder = store.create("x")
     with folder.driving():
         with folder.driving():
@@ -163,24 +163,26 @@ def test_who_did_not_get_the_lock_does_not_free_it(store: Store) -> None:
         assert folder.is_driven
 
 
-def test_the_lock_falls_with_its_process(store: Store) -> None:
+def test_the_lease_falls_with_its_process(store: Store) -> None:
     folder = store.create("x")
 
     def drive(pipe: Any) -> None:
-        with folder.driving() as is_free:
-            pipe.send(is_free)
+        with folder.driving() as lease:
+            assert lease is not None
+            pipe.send(lease.token)
             pipe.recv()
 
     process, pipe = elsewhere(drive)
-    assert pipe.recv() is True
+    assert pipe.recv() == 1
     assert folder.is_driven
-    with folder.driving() as is_free:
-        assert not is_free
+    with folder.driving() as lease:
+        assert lease is None
     os.kill(process.pid, signal.SIGKILL)
     process.join()
     assert not folder.is_driven
-    with folder.driving() as is_free:
-        assert is_free
+    with folder.driving() as lease:
+        assert lease is not None
+        assert lease.token == 2
 
 
 def test_looking_at_a_driver_does_not_take_its_place(store: Store) -> None:
@@ -197,8 +199,8 @@ def test_looking_at_a_driver_does_not_take_its_place(store: Store) -> None:
     process, pipe = elsewhere(look)
     pipe.recv()
     for _ in range(300):
-        with folder.driving() as is_free:
-            assert is_free
+        with folder.driving() as lease:
+            assert lease is not None
     pipe.send("enough")
     process.join()
     assert store.folders() == (newest, folder)  # nor does it make the run younger

@@ -31,7 +31,7 @@ COMMANDS = {
     "report": "Show where a run's report is, or write it anew.",
     "patch": "Print the winning change as a patch.",
     "stop": "Stop a run cleanly.",
-    "resume": "Go on with a run whose driver died.",
+    "resume": "Go on with a run whose driver died, or that was stopped.",
     "monitor": "Finish what anyone left: dead drivers, containers, messages.",
     "reproduce": "Retrain a run from its manifest and compare.",
     "init": "Write the Jenkinsfile that a repository carries itself.",

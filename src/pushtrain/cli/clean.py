@@ -8,11 +8,12 @@ import time
 import click
 
 from pushtrain.assembly import Assembly
-from pushtrain.cleaning import DAY, Cleaning, execute, plan, stored_images, stored_runs
+from pushtrain.cleaning import Cleaning, execute, plan, stored_images
 from pushtrain.cli.render import ago, emit, json_option
 from pushtrain.entities import ImagePlan
 from pushtrain.errors import PushtrainError
 from pushtrain.interfaces import LABEL_RUN
+from pushtrain.inventory import Inventory
 from pushtrain.telling.text import size
 
 
@@ -28,13 +29,18 @@ def command(yes: bool, as_json: bool) -> None:
     """
     assembly = Assembly.from_environment()
     now = time.time()
+    inventory = Inventory(assembly.store)
+    # What is there is looked at before who works on it: so none of it is a later driver's.
+    containers = assembly.engine.find({LABEL_RUN: ""})
+    volumes = assembly.engine.volumes({LABEL_RUN: ""})
     cleaning = plan(
-        stored_runs(assembly.store),
-        assembly.engine.find({LABEL_RUN: ""}),
+        inventory.runs(),
+        containers,
         stored_images(assembly.image_store),
         assembly.operator.keep,
         now,
-        half_made=assembly.store.half_made(now - DAY),
+        volumes=volumes,
+        never_begun=inventory.never_begun(now),
         layers_of=lambda plan: _layers(assembly, plan),
     )
     if not as_json:
@@ -70,6 +76,8 @@ def _show(cleaning: Cleaning) -> None:
         click.echo(f"run        {folder.id}  {folder.path}")
     for container in cleaning.containers:
         click.echo(f"container  {container.name}  of run {container.labels[LABEL_RUN]}")
+    for volume in cleaning.volumes:
+        click.echo(f"volume     {volume.name}  of run {volume.labels[LABEL_RUN]}")
     for image in cleaning.images:
         made = ago(image.created)
         click.echo(f"image      {image.tag or image.id[:19]}  {size(image.size)}, made {made}")
@@ -79,5 +87,6 @@ def _facts(cleaning: Cleaning) -> dict[str, object]:
     return {
         "runs": [folder.id for folder in cleaning.runs],
         "containers": [container.name for container in cleaning.containers],
+        "volumes": [volume.name for volume in cleaning.volumes],
         "images": [image.tag or image.id for image in cleaning.images],
     }

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import time
+from collections.abc import Iterator
 
 import click
 
 from pushtrain.assembly import Assembly
 from pushtrain.cli.render import emit, json_option
-from pushtrain.monitor import Action, Monitor
+from pushtrain.monitor import Action, Monitor, What
+from pushtrain.rescue import Rescue
 
 
 @click.command()
@@ -21,14 +22,13 @@ def command(once: bool, interval: float, as_json: bool) -> None:
     """Give every run without a driver a new one, remove what no run needs, deliver what waits.
 
     It may be killed at any time, and any number of them may run.
+
+    Exit code: with --once 0 when everything that was to be done was done, and 1 otherwise;
+    without it 0, when it is told to stop.
     """
     assembly = Assembly.from_environment()
-
-    def deliver() -> None:
-        assembly.deliver_waiting()
-        assembly.deliver_pushes()
-
-    monitor = Monitor(assembly.store, assembly.engine, assembly.publish, deliver)
+    rescue = Rescue(assembly.store, assembly.tell)
+    monitor = Monitor(assembly.store, assembly.engine, rescue, lambda: _deliver(assembly))
 
     def tell(action: Action, error: str) -> None:
         if as_json:
@@ -38,8 +38,16 @@ def command(once: bool, interval: float, as_json: bool) -> None:
             failed = f"; FAILED: {error}" if error else ""
             click.echo(f"{action.what} {action.subject}: {action.why}{failed}")
 
-    while True:
-        went_well = monitor.once(tell)
-        if once:
-            raise click.exceptions.Exit(0 if went_well else 1)
-        time.sleep(interval)
+    if once:
+        raise click.exceptions.Exit(0 if monitor.once(tell) else 1)
+    try:
+        monitor.watch(assembly.engine_events, interval, tell)
+    except KeyboardInterrupt:  # how a service manager ends it, too
+        return
+
+
+def _deliver(assembly: Assembly) -> Iterator[tuple[Action, str]]:
+    for receipt in assembly.deliver_waiting():
+        yield Action(What.DELIVER, receipt.run, receipt.channel), receipt.error
+    for job, error in assembly.deliver_pushes():
+        yield Action(What.DELIVER, job, "a push that waited for its build"), error

@@ -12,6 +12,7 @@ from pushtrain.cli.render import emit, json_option
 from pushtrain.errors import PushtrainError, SettingsError
 from pushtrain.notify import Receipt, deliver_waiting, notifiers, try_channels
 from pushtrain.notify.outbox import may_wait, was_told
+from pushtrain.run import Drive
 from pushtrain.settings import OperatorSettings
 from pushtrain.store import LiveRun, RunFolder
 
@@ -61,10 +62,10 @@ def _delivered(assembly: Assembly, run: str | None) -> Iterator[Receipt]:
 def _publish(assembly: Assembly, folder: RunFolder) -> None:
     """Goes on where a driver died between its verdict and telling people of it."""
     try:
-        with folder.driving() as is_free:
-            live = LiveRun(folder)
-            if is_free and live.record.verdict is not None:
-                assembly.publish(live)
+        with folder.driving() as lease:
+            live = LiveRun(folder, lease=lease)
+            if lease is not None and live.record.verdict is not None:
+                Drive(live, assembly, _log.info).to_verdict()
     except PushtrainError as error:
         _log.warning("run %s: %s", folder.id, error)
 

@@ -25,6 +25,7 @@ from pushtrain.events import (
     MessageSent,
     PatchCommitted,
     Planned,
+    Reopened,
     Replanned,
     RunStarted,
     StateChanged,
@@ -141,6 +142,8 @@ def told(entry: Entry, record: RunRecord) -> str | None:  # noqa: PLR0911, PLR09
             return f"the driver died; a new one goes on (number {times})"
         case StopRequested(reason=reason):
             return f"stop: {reason}"
+        case Reopened():
+            return "the run goes on"
         case Warned(message=message):
             return f"warning: {message}"
         case PatchCommitted(branch=branch):

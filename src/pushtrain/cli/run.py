@@ -119,9 +119,9 @@ def _begun(request: Request, key: str | None, store: Store, progress: Progress) 
 def drive(folder: RunFolder, assembly: Assembly, progress: Progress) -> Verdict:
     """Drives a run to its verdict; while another process does, it is followed."""
     while True:
-        with folder.driving() as is_free:
-            if is_free:
-                live = LiveRun(folder, (progress.on_entry, _import_ahead))
+        with folder.driving() as lease:
+            if lease is not None:
+                live = LiveRun(folder, (progress.on_entry, _import_ahead), lease=lease)
                 return Drive(live, assembly, progress.on_line).to_verdict()
         verdict = follow(folder, progress)
         if verdict is not None:

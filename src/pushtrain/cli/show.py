@@ -57,7 +57,7 @@ def _follow(folder: RunFolder, *, as_json: bool) -> None:
 def _show(folder: RunFolder, record: RunRecord) -> None:
     push = record.push
     rows = [
-        ("run", f"{record.id}, {state(folder, record)}, started {ago(record.started)}"),
+        ("run", f"{record.id}, {_state(folder, record)}, started {ago(record.started)}"),
         ("push", f"{push.repository} at {push.short} {push.branch or ''}" if push else "-"),
         ("trains", _trains(record)),
         ("target", str(record.objective or "-")),
@@ -76,6 +76,10 @@ def _show(folder: RunFolder, record: RunRecord) -> None:
     if record.trials:
         click.echo()
         table(("TRIAL", "STATE", "VALUE", "TIME", "ORIGIN", "CHANGES"), _trials(record))
+
+
+def _state(folder: RunFolder, record: RunRecord) -> str:
+    return state(record, is_driven=record.verdict is None and folder.is_driven)
 
 
 def _trains(record: RunRecord) -> str:
@@ -106,7 +110,7 @@ def _facts(folder: RunFolder, record: RunRecord) -> dict[str, object]:
     return {
         **facts,
         "run": record.id,
-        "state": state(folder, record),
+        "state": _state(folder, record),
         "folder": folder.path,
         "verdict": verdict_json(record.verdict, folder.path) if record.verdict else None,
     }

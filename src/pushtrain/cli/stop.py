@@ -33,8 +33,8 @@ def command(run: str, wait: float, as_json: bool) -> None:
     if asked and record.verdict is None:
         raise PushtrainError(
             f"run {folder.id} has been asked to stop, and has not ended yet",
-            hint="`pushtrain runs` shows whether it is abandoned; `pushtrain clean` removes "
-            "what such a run left",
+            hint="`pushtrain runs` shows whether it is abandoned; `pushtrain monitor` or `resume` "
+            "ends such a run",
             run=folder.id,
         )
     if as_json:

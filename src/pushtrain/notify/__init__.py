@@ -2,7 +2,6 @@
 
 from pushtrain.notify.channels import notifiers
 from pushtrain.notify.delivery import Receipt, deliver_all_waiting, deliver_waiting, tell
-from pushtrain.notify.outbox import tell_nobody
 from pushtrain.notify.probe import try_channels
 
 __all__ = [
@@ -11,6 +10,5 @@ __all__ = [
     "deliver_waiting",
     "notifiers",
     "tell",
-    "tell_nobody",
     "try_channels",
 ]

@@ -73,7 +73,7 @@ def compose(record: RunRecord, folder: RunFolder) -> Message:
 
     Both are taken from the run's folder as they are; a message goes out without what is missing.
     """
-    key = event_key(record)
+    key = event_key(record, VERDICT if record.verdicts < 2 else f"{VERDICT}-{record.verdicts}")
     summary = summarise(record)
     images = {f"{name.removesuffix('.png')}@{key}": png for name, png in _plots(folder)}
     patch = _read(folder.patch)

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from pushtrain.errors import DeliveryError, PushtrainError
+from pushtrain.errors import DeliveryError, LeaseLost, PushtrainError
 from pushtrain.interfaces import Notifier
 from pushtrain.notify.channels import notifiers
 from pushtrain.notify.compose import compose
@@ -83,7 +83,7 @@ def tell(
     """Tells people of a run's verdict, as the settings say; nothing happens without a verdict.
 
     May be called again, after a crash at any point: every channel hears of the verdict once.
-    What cannot be delivered now waits in the run's outbox. Never raises: a failure is logged.
+    What cannot be delivered now waits in the run's outbox. A failure is logged, and no error.
 
     Args:
         live: the run; its report and patch are written already.
@@ -91,6 +91,9 @@ def tell(
         channels: in place of those of the settings.
         schedule: how often it is tried.
         clock: for tests.
+
+    Raises:
+        LeaseLost: another process drives the run now.
     """
     try:
         outbox = Outbox(live)
@@ -102,6 +105,9 @@ def tell(
                 message = compose(live.record, live.folder)
                 outbox.queue(message, [channel.name for channel in reachable])
             return _deliver(live, outbox, reachable, schedule, clock, only_due=False)
+    except LeaseLost:
+        live.refresh()  # raises where it is the run's lease; else whoever has the outbox's tells
+        return ()
     except (PushtrainError, OSError, ValueError) as error:
         _log.error("run %s: people are not told: %s", live.id, error)
         return ()
@@ -128,6 +134,7 @@ def deliver_waiting(
 
     Raises:
         DeliveryError: the settings' channels cannot be read.
+        LeaseLost: another process delivers it now.
         JournalError: the run's journal cannot be read or written.
     """
     outbox = Outbox(live)
@@ -140,26 +147,30 @@ def deliver_waiting(
 
 def deliver_all_waiting(
     store: Store, settings: OperatorSettings, *, clock: Clock = Clock()
-) -> None:
+) -> tuple[Receipt, ...]:
     """Tries once what waits on this machine and is due: for a command or monitor in passing.
 
     Costs one look per run when nothing waits, and about a minute at most when servers hang.
-    Never raises: a failure is logged.
+    Gives what came of each message that was tried. Never raises: a failure is logged.
     """
+    receipts = list[Receipt]()
     once = Schedule(pauses=())
     end = clock.now() + once.patience
     for folder in filter(may_wait, store.folders()):
         if clock.now() > end:
-            return
+            break
         try:
-            deliver_waiting(LiveRun(folder), settings, only_due=True, schedule=once, clock=clock)
+            live = LiveRun(folder)
+            receipts += deliver_waiting(live, settings, only_due=True, schedule=once, clock=clock)
         except (PushtrainError, OSError, ValueError) as error:
             _log.warning("run %s: its outbox cannot be emptied: %s", folder.id, error)
+            receipts.append(Receipt(folder.id, "outbox", str(error)))
+    return tuple(receipts)
 
 
 def is_wanted(record: RunRecord, settings: OperatorSettings) -> bool:
     """Whether people want to hear of how this run ended."""
-    if record.verdict is None:
+    if record.verdict is None or record.reproduces is not None:
         return False
     on = settings.notify.on
     return "always" in on or _WISHES.get(summarise(record).outcome) in on
@@ -196,6 +207,9 @@ def _deliver(
         for letter in open_letters:
             if receipts and clock.now() > end:
                 break
+            outbox.check()
+            if (letter.key, letter.channel) not in live.refresh().waiting:
+                continue  # whoever was paused while it was delivered has woken up
             channel = by_name.get(letter.channel)
             is_last = clock.now() - letter.queued > schedule.most_age
             receipt, soon = _try(live, outbox, letter, channel, is_last=is_last)

@@ -2,14 +2,15 @@
 
 A message is written before `MessageQueued`, which is journalled before the first try;
 `MessageSent` is journalled the moment a channel has accepted. So whatever crashes, whoever comes
-next knows what still waits. One gap remains that nobody can close from this side: accepted, but
-died before the journal's line. That message is sent once more, the same to the last byte, with
-the same Message-ID, by which readers and servers know it.
+next knows what still waits. Who delivers has the outbox's lease, so that a process that is paused
+holds nobody up. One gap remains that nobody can close from this side: accepted, but died or paused
+before the journal's line. That message is sent once more, the same to the last byte, with the same
+Message-ID, by which readers and servers know it.
 """
 
 from __future__ import annotations
 
-import fcntl
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -21,8 +22,12 @@ from pushtrain.errors import DeliveryError
 from pushtrain.events import MessageFailed, MessageQueued, MessageSent
 from pushtrain.interfaces import Message
 from pushtrain.journal import Journal
+from pushtrain.lease import Lease, take
 from pushtrain.store import LiveRun, RunFolder
 from pushtrain.whole_file import write_whole
+
+_LOOK = 0.2
+"""Seconds between two looks whether another process still delivers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +60,7 @@ class Outbox:
     def __init__(self, live: LiveRun) -> None:
         self._live = live
         self._place = live.folder.path / "outbox"
+        self._lease: Lease | None = None
 
     def queue(self, message: Message, channels: list[str]) -> None:
         """Makes a message wait for each channel that it was never queued for."""
@@ -74,7 +80,7 @@ class Outbox:
         for entry in Journal(self._live.folder.journal).read():
             match entry.event:
                 case MessageQueued(key=key, channel=channel):
-                    found[key, channel] = Letter(key, channel, entry.time)
+                    found.setdefault((key, channel), Letter(key, channel, entry.time))
                 case MessageSent(key=key, channel=channel) if (key, channel) in found:
                     found[key, channel] = replace(found[key, channel], is_settled=True)
                 case MessageFailed(key=key, channel=channel) if (key, channel) in found:
@@ -104,12 +110,14 @@ class Outbox:
             ) from None
 
     def sent(self, letter: Letter) -> None:
-        """Notes that a channel has accepted a message."""
-        self._live.append(MessageSent(letter.key, letter.channel))
+        """Notes that a channel has accepted a message, whoever drives the run by now."""
+        self._live.append(MessageSent(letter.key, letter.channel), is_fenced=False)
 
     def failed(self, letter: Letter, error: str, *, permanent: bool) -> None:
-        """Notes a try that failed."""
-        self._live.append(MessageFailed(letter.key, letter.channel, error, permanent))
+        """Notes a try that failed, whoever drives the run by now."""
+        event = MessageFailed(letter.key, letter.channel, error, permanent)
+        self._live.append(event, is_fenced=False)
+        self._marker.touch()
 
     @contextmanager
     def delivering(self, *, wait: bool = True) -> Iterator[bool]:
@@ -119,15 +127,23 @@ class Outbox:
             wait: waits for a process that does already; otherwise gives False.
         """
         self._place.mkdir(mode=0o700, exist_ok=True)
-        with (self._place / "lock").open("a") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-            except BlockingIOError:
-                yield False
-                return
+        place, what = self._place / "lease", f"the outbox of run {self._live.id}"
+        while (lease := take(place, what)) is None and wait:
+            time.sleep(_LOOK)
+        if lease is None:
+            yield False
+            return
+        with lease:
+            lease.forget()
+            self._lease = lease
             yield True
             if not self.waiting():
                 self._marker.unlink(missing_ok=True)
+
+    def check(self) -> None:
+        """Nothing, while this process is the one that delivers; raises LeaseLost."""
+        if self._lease is not None:
+            self._lease.check()
 
     def _file(self, key: str) -> Path:
         return self._place / f"{key}.json"
@@ -145,11 +161,6 @@ def may_wait(folder: RunFolder) -> bool:
 def was_told(folder: RunFolder) -> bool:
     """Whether somebody has begun to tell of a run, without reading its journal."""
     return (folder.path / "outbox").exists()
-
-
-def tell_nobody(folder: RunFolder) -> None:
-    """Marks a run that people do not wait for, before it begins."""
-    (folder.path / "outbox").mkdir(mode=0o700, exist_ok=True)
 
 
 class _Stored(BaseModel):

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 
 from pushtrain.entities import RunState
-from pushtrain.errors import DeliveryError, JournalError
-from pushtrain.events import MessageFailed, MessageQueued, MessageSent
+from pushtrain.errors import DeliveryError, JournalError, LeaseLost
+from pushtrain.events import MessageFailed, MessageQueued, MessageSent, Reopened, RunStarted
 from pushtrain.interfaces import Message
 from pushtrain.journal import Journal
+from pushtrain.lease import Lease
 from pushtrain.notify import deliver_all_waiting, deliver_waiting, tell
 from pushtrain.notify import delivery as delivery_module
 from pushtrain.notify.delivery import Clock, Schedule, is_wanted
@@ -229,6 +230,98 @@ def test_a_broken_journal_does_not_fail_the_run(
     monkeypatch.setattr(live, "append", full)
     assert tell(live, SETTINGS, channels=[Room()]) == ()
     assert "the disk is full" in caplog.text
+
+
+def test_a_second_verdict_is_told_too_and_each_once(tmp_path: Path) -> None:
+    live, room = finished(tmp_path, state=RunState.STOPPED), Room()
+    for _ in range(2):
+        tell(live, SETTINGS, channels=[room])
+    live.append(Reopened())
+    tell(live, SETTINGS, channels=[room])
+    live.append(records.events()[-1])
+    for _ in range(2):
+        tell(live, SETTINGS, channels=[room])
+    assert [message.subject.split(":")[0] for message in room.got] == ["stopped", "met"]
+    assert len({message.key for message in room.got}) == 2
+
+
+def test_nobody_is_told_of_a_reproduction(tmp_path: Path) -> None:
+    begun, *rest = records.events()
+    assert isinstance(begun, RunStarted)
+    live, room = finished(tmp_path, (replace(begun, reproduces="7f"), *rest)), Room()
+    assert tell(live, SETTINGS, channels=[room]) == ()
+    assert room.tries == 0
+
+
+def test_what_was_queued_twice_is_sent_once(tmp_path: Path) -> None:
+    """A driver that was paused between its look and its line had queued it already."""
+    live, room = finished(tmp_path), Room()
+    tell(live, SETTINGS, channels=[room])
+    (letter,) = Outbox(live).letters()
+    live.append(MessageQueued(letter.key, letter.channel))
+    tell(live, SETTINGS, channels=[room])
+    assert len(room.got) == 1
+
+
+def test_a_message_that_was_settled_meanwhile_is_not_sent_again(tmp_path: Path) -> None:
+    """Whoever had sent it was paused before it could say so, and has woken up."""
+
+    class Waking(Room):
+        def deliver(self, message: Message) -> None:
+            LiveRun(live.folder).append(MessageSent(message.key, "b"))
+            super().deliver(message)
+
+    live, first, second = finished(tmp_path), Waking("a"), Room("b")
+    tell(live, SETTINGS, channels=[first, second])
+    assert (len(first.got), second.tries) == (1, 0)
+
+
+def test_a_driver_that_was_overtaken_tells_nobody(tmp_path: Path) -> None:
+    live, room = finished(tmp_path), Room()
+    with live.folder.driving() as lease:
+        assert lease is not None
+        mine = LiveRun(live.folder, lease=lease)
+        Lease(live.folder.lease, lease.token + 1, "run").release()
+        with pytest.raises(LeaseLost):
+            tell(mine, SETTINGS, channels=[room])
+    assert room.tries == 0
+    assert events(live) == []
+
+
+def test_a_driver_that_is_overtaken_while_it_sends_says_what_it_sent(tmp_path: Path) -> None:
+    """So its successor does not send that again; the rest is the successor's."""
+
+    class Overtaken(Room):
+        def deliver(self, message: Message) -> None:
+            Lease(mine.folder.lease, token + 1, "run").release()
+            super().deliver(message)
+
+    live, first, second = finished(tmp_path), Overtaken("a"), Room("b")
+    with live.folder.driving() as lease:
+        assert lease is not None
+        mine, token = LiveRun(live.folder, lease=lease), lease.token
+        with pytest.raises(LeaseLost):
+            tell(mine, SETTINGS, channels=[first, second])
+    assert (len(first.got), second.tries) == (1, 0)
+    with live.folder.driving() as lease:
+        tell(LiveRun(live.folder, lease=lease), SETTINGS, channels=[first, second])
+    assert (len(first.got), len(second.got)) == (1, 1)
+
+
+def test_a_run_is_told_of_although_another_process_delivers_by_now(tmp_path: Path) -> None:
+    """The outbox's lease is lost, and the run's is not: its driver goes on without a word."""
+
+    class Slow(Room):
+        def deliver(self, message: Message) -> None:
+            Lease(live.folder.path / "outbox" / "lease", 2, "outbox").release()
+            raise later()
+
+    live, room = finished(tmp_path), Slow()
+    with live.folder.driving() as lease:
+        mine = LiveRun(live.folder, lease=lease)
+        assert tell(mine, SETTINGS, channels=[room, Room("b")], clock=clock()) == ()
+    assert [letter.channel for letter in Outbox(live).waiting()] == ["room", "b"]
+    assert may_wait(live.folder)
 
 
 def test_in_passing_only_what_is_due_is_tried_and_nothing_is_raised(

@@ -1,0 +1,110 @@
+"""What can be done to a run whose driver is gone, each by the run's own lease."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeAlias
+
+from pushtrain.conclusion import judge_error
+from pushtrain.errors import Abandoned
+from pushtrain.events import DriverLost, Judged, Published, Warned
+from pushtrain.record import RunRecord
+from pushtrain.store import LiveRun, RunFolder, Store
+
+_COOKIES = ("BUILD_ID", "JENKINS_NODE_COOKIE", "JENKINS_SERVER_COOKIE")
+"""By these Jenkins knows the processes of a build, which it kills at the build's end."""
+
+IsDue: TypeAlias = Callable[[RunRecord], bool]
+"""Whether a run, as it stands now, still needs what was planned for it."""
+
+
+class Rescue:
+    """Starts drivers, judges what they keep dying of, and clears away what never began.
+
+    Every method gives False where nothing was to be done any more, and raises JournalError for a
+    run that cannot be read or written.
+
+    Args:
+        store: the runs.
+        tell: tells people of a run's verdict.
+    """
+
+    def __init__(self, store: Store, tell: Callable[[LiveRun], object]) -> None:
+        self._store = store
+        self._tell = tell
+        self._drivers: list[subprocess.Popen[bytes]] = []
+
+    def resume(self, run: str, is_due: IsDue) -> bool:
+        """Starts a driver that goes on with a run, or publishes its verdict."""
+        folder = self._folder(run)
+        with _taken(folder) as live:
+            if live is None or not is_due(live.record):
+                return False
+            live.append(DriverLost(live.record.drivers_lost + 1))
+        self._start(folder)
+        return True
+
+    def give_up(self, run: str, is_due: IsDue) -> bool:
+        """Judges a run whose drivers keep dying as failed; where they die of its publication,
+        ends that."""
+        folder = self._folder(run)
+        with _taken(folder) as live:
+            if live is None or not is_due(live.record):
+                return False
+            record = live.record
+            log = folder.path / "resumed.log"
+            if record.verdict is not None:
+                live.append(Warned(f"its publication was given up: see {log}"))
+                self._tell(live)
+                live.append(Published())
+                return True
+            error = Abandoned(
+                f"run {run}: its driver died {record.drivers_lost + 1} times in a row",
+                hint=f"see {log} and the machine's own log, then `pushtrain resume {run}`",
+                run=run,
+            )
+            live.append(Judged(judge_error(record, error, time.time())))
+            if record.reproduces is not None:
+                live.append(Published())
+                return True
+        self._start(folder)
+        return True
+
+    def discard(self, run: str) -> bool:
+        """Removes the folder of a run that never began."""
+        folder = self._folder(run)
+        with folder.driving() as lease:
+            if lease is None or folder.journal.exists():
+                return False
+            shutil.rmtree(folder.path)
+        return True
+
+    def _folder(self, run: str) -> RunFolder:
+        return RunFolder(run, self._store.home / "runs" / run)
+
+    def _start(self, folder: RunFolder) -> None:
+        self._drivers = [driver for driver in self._drivers if driver.poll() is None]
+        with (folder.path / "resumed.log").open("ab") as log:
+            driver = subprocess.Popen(
+                (sys.executable, "-P", "-m", "pushtrain", "resume", folder.id, "--finish"),
+                cwd="/",
+                env={k: v for k, v in os.environ.items() if k not in _COOKIES},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        self._drivers.append(driver)
+
+
+@contextmanager
+def _taken(folder: RunFolder) -> Iterator[LiveRun | None]:
+    """The run, for whoever got its lease."""
+    with folder.driving() as lease:
+        yield None if lease is None else LiveRun(folder, lease=lease)
