@@ -6,6 +6,7 @@ One module per command, imported when it is called: `cli/<name>.py` holds a clic
 
 from __future__ import annotations
 
+import gc
 import importlib
 import logging
 import os
@@ -40,6 +41,10 @@ COMMANDS = {
     "doctor": "Check this machine and say what to mend.",
     "clean": "Remove old runs, images and leftovers.",
 }
+
+
+_NEW_OBJECTS = 100_000
+"""How many objects more than before make the collector look: imports make many, and stay."""
 
 
 class LazyGroup(click.Group):
@@ -99,12 +104,14 @@ def _group(verbose: int) -> None:
 
 def main() -> None:
     """Runs the command line; every expected error becomes one message and its exit code."""
+    gc.set_threshold(_NEW_OBJECTS)
     _catch_signals()
     try:
         # Without its standalone mode click gives back the exit code that a command ended with.
         code = _group(standalone_mode=False, prog_name="pushtrain")
     except (Exception, KeyboardInterrupt) as error:
         code = fail(error, as_json="--json" in sys.argv[1:])
+    gc.freeze()  # or the interpreter looks for garbage in all that was imported before it ends
     sys.exit(code)
 
 

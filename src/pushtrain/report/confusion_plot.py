@@ -82,9 +82,11 @@ def _counts(
     for (row, column), count in np.ndenumerate(counts):
         if count:
             strong = shares[row, column] > 0.5
-            axes.annotate(
+            axes.text(
+                column,
+                row,
                 f"{int(count)}",
-                (column, row),
+                in_layout=False,
                 ha="center",
                 va="center",
                 fontsize=8.5 if count < 1000 else 7,

@@ -15,7 +15,7 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from pushtrain.record import RunRecord
-from pushtrain.report.canvas import png
+from pushtrain.report.canvas import pngs
 from pushtrain.report.content import content
 from pushtrain.report.figures import Figure, figures
 from pushtrain.telling.palette import DARK, LIGHT
@@ -67,11 +67,9 @@ def write_report(
 def _files(drawn: tuple[Figure, ...]) -> Iterator[tuple[str, bytes]]:
     for figure in drawn:
         for shape in figure.shapes:
-            for scheme, palette in (("light", LIGHT), ("dark", DARK)):
-                yield (
-                    figure.file(shape, scheme),
-                    png(figure.draw, palette, shape.width, shape.height),
-                )
+            contents = pngs(figure.draw, (LIGHT, DARK), shape.width, shape.height)
+            for scheme, content_of in zip(("light", "dark"), contents, strict=True):
+                yield figure.file(shape, scheme), content_of
 
 
 def _swap(new: Path, place: Path) -> None:
