@@ -51,7 +51,7 @@ def pngs(draw: Drawing, palettes: Iterable[Palette], width: int, height: int) ->
             if place is not None:  # found once: colours do not move anything
                 figure.set_layout_engine("none")
                 axes.set_position(place)
-            canvas.draw()
+            canvas.draw()  # type: ignore[no-untyped-call]
             place = axes.get_position(original=True)
             yield _encoded(canvas)
 
@@ -60,11 +60,11 @@ def _encoded(canvas: FigureCanvasAgg) -> bytes:
     file = io.BytesIO()
     imsave(
         file,
-        canvas.buffer_rgba(),
+        canvas.buffer_rgba(),  # type: ignore[no-untyped-call]
         format="png",
         origin="upper",
         dpi=_CSS_DPI * DENSITY,
-        metadata={"Software": None},
+        metadata={"Software": None},  # type: ignore[dict-item]  # PIL's way to leave it out
         pil_kwargs={"compress_level": _COMPRESSION},
     )
     return file.getvalue()
