@@ -297,7 +297,7 @@ def _read(path: Path, model: type[BaseModel]) -> dict[str, Any]:
 
 def _invalid(where: str, error: ValidationError) -> SettingsError:
     problems = [
-        f"[{'.'.join(str(part) for part in problem['loc'])}] {problem['msg'].lower()}"
+        f"[{'.'.join(map(_shown, problem['loc']))}] {problem['msg'].lower()}"
         for problem in error.errors(include_url=False)
     ]
     return SettingsError(
@@ -305,3 +305,9 @@ def _invalid(where: str, error: ValidationError) -> SettingsError:
         hint="docs/08-settings.md lists every setting",
         problems=problems,
     )
+
+
+def _shown(name: object) -> str:
+    """A key as it may reach terminals: whoever pushed chose it."""
+    text = str(name)[:100]
+    return text if text.isprintable() else ascii(text)

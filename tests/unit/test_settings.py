@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from pushtrain.entities import Direction
 from pushtrain.errors import SettingsError
@@ -165,6 +168,42 @@ def test_every_wrong_key_is_named_at_once(tmp_path: Path) -> None:
     problems = caught.value.facts["problems"]
     assert isinstance(problems, list)
     assert len(problems) == 2
+
+
+_text = st.text(max_size=6) | st.sampled_from(["\x1b[2J", "\u202e", "2GiB", "1e9999", "x" * 999])
+_anything = st.recursive(
+    st.booleans() | st.integers() | st.floats() | _text,
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(_text, inner, max_size=2),
+    max_leaves=4,
+)
+_SECTIONS = {name: [*section] for name, section in RepositorySettings().model_dump().items()}
+
+
+@st.composite
+def _files(draw: st.DrawFn) -> str:
+    """TOML with sections and keys that are known or not, and values that are anything."""
+    lines = []
+    for section in draw(st.lists(st.sampled_from(sorted(_SECTIONS)) | _text, unique=True)):
+        lines.append(f"[{json.dumps(section)}]")
+        known = st.sampled_from(_SECTIONS.get(section) or ["x"])
+        for key, value in draw(st.dictionaries(known | _text, _anything, max_size=3)).items():
+            lines.append(f"{json.dumps(key)} = {json.dumps(value).replace(': ', ' = ')}")
+    return "\n".join(lines)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("settings")
+
+
+@given(st.binary(max_size=60) | _files().map(lambda text: text.encode("utf-8", "replace")))
+@example(b'"\\u001b[2J" = 1')
+@example(b'[train.env]\n"' + b"x" * 10_000 + b'" = 1')
+def test_any_file_is_read_or_refused_in_one_plain_line(place: Path, content: bytes) -> None:
+    try:
+        repository(place, content)
+    except SettingsError as error:
+        assert error.message.isprintable() and len(error.message) < 10_000
 
 
 def test_a_directory_in_its_place_is_refused(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import tarfile
 from collections.abc import Iterator
-from typing import IO, BinaryIO
+from typing import IO, BinaryIO, Self
 
 from pushtrain.errors import SandboxError
 
@@ -46,7 +46,9 @@ def unpack(stream: BinaryIO, root: str, *, most: int) -> Iterator[tuple[str, Bin
     names: set[str] = set()
     left = most
     try:
-        with tarfile.open(fileobj=stream, mode="r|", errors="surrogateescape") as archive:
+        with tarfile.open(
+            fileobj=stream, mode="r|", errors="surrogateescape", tarinfo=_Entry
+        ) as archive:
             for entry in archive:
                 name = _checked(entry.name, root)
                 if name in names or len(names) >= MOST_FILES:
@@ -78,6 +80,20 @@ def _checked(name: str, root: str) -> str:
     if not plain or parts[0] != root or length > _MOST_NAME:
         raise _refused(name, "not a plain relative name")
     return "/".join(parts[1:]) or root
+
+
+class _Entry(tarfile.TarInfo):
+    """An entry that is there, or the mark of the archive's end: tarfile takes anything else at its
+    place for the end as well, and so an archive that was cut off between two files for whole."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+        try:
+            return super().frombuf(buf, encoding, errors)
+        except tarfile.HeaderError as error:
+            if buf.count(0) == tarfile.BLOCKSIZE:
+                raise
+            raise tarfile.ReadError(f"no entry where one must be: {error}") from error
 
 
 class _Content(io.RawIOBase):

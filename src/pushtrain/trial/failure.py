@@ -123,12 +123,10 @@ def _refused_download(
     if trial.job.limits.network or not outcome.network or not failed:
         return None
     first = outcome.network[0]
-    where = f" at {first.file}:{first.line}" if first.file else ""
     return Failure(
         Cause.DOWNLOAD,
-        f"{trial} tried to reach {_address(first)}{where}, and its container has no network",
-        first.file,
-        first.line,
+        f"{trial} tried to reach {_address(first)}{_at(first)}, and its container has no network",
+        *_place(first),
         hint=_DOWNLOAD_HINT,
     )
 
@@ -199,12 +197,12 @@ def _no_value(trial: Trial, outcome: TrialOutcome) -> Failure:
     )
 
 
-def _place(error: ScriptError | None) -> tuple[str | None, int | None]:
-    return (clean(error.file), error.line) if error and error.file else (None, None)
+def _place(what: ScriptError | Connection | None) -> tuple[str | None, int | None]:
+    return (clean(what.file), what.line) if what and what.file else (None, None)
 
 
-def _at(error: ScriptError | None) -> str:
-    return f" at {clean(error.file)}:{error.line}" if error and error.file else ""
+def _at(what: ScriptError | Connection | None) -> str:
+    return f" at {clean(what.file)}:{what.line}" if what and what.file else ""
 
 
 def _address(connection: Connection) -> str:

@@ -25,6 +25,7 @@ from pydantic import (
 )
 
 from pushtrain.entities import Role
+from pushtrain.trial.job import clean
 
 VERSION = 1
 
@@ -316,10 +317,11 @@ def parse_result(content: bytes) -> TrialOutcome:
 
 
 def _problem(error: ValidationError) -> str:
-    """The first thing that is wrong, without the value (which may be huge)."""
+    """The first thing that is wrong, without the value (which may be huge); names are hostile."""
     first = error.errors(include_url=False, include_input=False, include_context=False)[0]
     where = ".".join(str(part)[:50] for part in first["loc"][:6])
-    return f"{where}: {first['msg'][:200]}" if where else str(first["msg"])[:200]
+    message = first["msg"][:200]
+    return clean(f"{where}: {message}" if where else message)
 
 
 def _excerpt(line: bytes) -> str:

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pushtrain.errors import EngineUnreachable, JournalError
 from pushtrain.trial import folder as module
@@ -63,6 +65,30 @@ def test_names_that_cannot_stand_are_bad_output(tmp_path: Path, paths: tuple[str
     with TrialFolder(tmp_path / "3", 100) as folder, pytest.raises(BadOutput):
         folder.take(files(*((path, b"") for path in paths)))
     assert [path.name for path in (tmp_path / "3").iterdir()] == ["log.txt"]
+
+
+_part = st.text(max_size=4) | st.sampled_from(["..", ".", "", "a", "x" * 300, "\udcff", "\x1b[2J"])
+_paths = st.lists(_part, min_size=1, max_size=4).map("/".join)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("folder")
+
+
+@given(st.lists(_paths, max_size=4))
+def test_whatever_files_are_called_they_lie_in_its_output_or_nowhere(
+    place: Path, paths: list[str]
+) -> None:
+    with TrialFolder(place / "3", 100) as folder:
+        try:
+            _, artifacts = folder.take(files(*((path, b"x") for path in paths)))
+        except BadOutput as refusal:
+            assert str(refusal).isprintable()
+            artifacts = ()
+    written = {str(path.relative_to(place)) for path in place.rglob("*") if path.is_file()}
+    taken = {f"3/{artifact.path}" for artifact in artifacts}
+    assert taken | {"3/log.txt"} == written - {"3/out/result.json"}
 
 
 def test_too_many_files_are_bad_output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
