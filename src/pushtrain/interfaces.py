@@ -5,7 +5,7 @@ Every implementation, real or fake, passes the contract suite of its seam in `te
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import BinaryIO, Protocol
 
@@ -190,12 +190,13 @@ class Engine(Protocol):
     def facts(self) -> EngineFacts:
         """Version, address and size of the engine."""
 
-    def launch(self, spec: SandboxSpec) -> Sandbox:
+    def launch(self, spec: SandboxSpec, files: Iterable[OutgoingFile] = ()) -> Sandbox:
         """Creates a hardened container (not started) with its own volume at /pushtrain.
 
-        The volume belongs to root and holds one empty directory, trials/, which belongs to the
-        trainer (uid and gid 1000, mode 0700): the only place on disk that training can write,
-        but for checkpoints/trials/, which is the same on the volume of that name in the spec.
+        The volume belongs to root and holds `files` and one empty directory, trials/, which
+        belongs to the trainer (uid and gid 1000, mode 0700): the only place on disk that training
+        can write, but for checkpoints/trials/, which is the same on the volume of that name in
+        the spec.
         """
 
     def find(self, labels: Mapping[str, str]) -> Sequence[SandboxState]:

@@ -80,7 +80,8 @@ def test_files_go_in_and_come_out(
             TRIALS + "mkdir -p out/deep; cat /pushtrain/source/pkg/a.py >out/deep/a.py;"
             "cp /pushtrain/source/local out/; stat -c '%a %u %g %n' /pushtrain /pushtrain/*"
             " /pushtrain/source/*"
-        )
+        ),
+        iter([OutgoingFile("worker.json", b"{}")]),
     )
     sandbox.put(
         "/pushtrain/source",
@@ -97,6 +98,7 @@ def test_files_go_in_and_come_out(
         "755 0 0 /pushtrain",
         "755 0 0 /pushtrain/source",
         "700 1000 1000 /pushtrain/trials",
+        "644 0 0 /pushtrain/worker.json",
         "750 0 0 /pushtrain/source/empty",
         "755 0 0 /pushtrain/source/local",
         "755 0 0 /pushtrain/source/pkg",
@@ -341,6 +343,15 @@ def test_launching_says_what_is_wrong(engine_here: DockerEngine, container: Spec
     assert first.state() is not None, "a refused launch leaves the other container alone"
     with pytest.raises(SandboxError, match=r"limits\.cpus"):
         engine_here.launch(container("true", cpus=4096.0))
+
+
+def test_launching_without_a_file_leaves_nothing(
+    engine_here: DockerEngine, container: Spec, tmp_path: Path
+) -> None:
+    asked = container("true")
+    with pytest.raises(SandboxError, match="cannot be put into a container"):
+        engine_here.launch(asked, [OutgoingFile("a", local=str(tmp_path / "none"))])
+    engine_here.launch(asked)  # its name is free
 
 
 def test_a_program_that_does_not_exist(engine_here: DockerEngine, container: Spec) -> None:

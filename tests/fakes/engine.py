@@ -168,7 +168,7 @@ class FakeEngine:
     def facts(self) -> EngineFacts:
         return EngineFacts("fake://", "20.10", "1.41", "overlay2", 2, 2**32, "fake", "/fake")
 
-    def launch(self, spec: SandboxSpec) -> FakeSandbox:
+    def launch(self, spec: SandboxSpec, files: Iterable[OutgoingFile] = ()) -> FakeSandbox:
         if self.launch_error is not None:
             raise self.launch_error
         if any(sandbox.spec.name == spec.name for sandbox in self.running):
@@ -176,8 +176,10 @@ class FakeEngine:
         if spec.checkpoints:
             labels = {**spec.labels, LABEL_CHECKPOINTS: spec.name}
             self.kept.setdefault(spec.checkpoints, VolumeState(spec.checkpoints, labels))
-        self.sandboxes.append(FakeSandbox(self, f"c{len(self.sandboxes) + 1}", spec))
-        return self.sandboxes[-1]
+        sandbox = FakeSandbox(self, f"c{len(self.sandboxes) + 1}", spec)
+        sandbox.put("/pushtrain", files)
+        self.sandboxes.append(sandbox)
+        return sandbox
 
     def find(self, labels: Mapping[str, str]) -> Sequence[SandboxState]:
         states = (sandbox.state() for sandbox in self.running)

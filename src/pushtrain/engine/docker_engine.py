@@ -6,6 +6,7 @@ import logging
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import chain
 
 from pushtrain.engine import hardening
 from pushtrain.engine.connection import Connection
@@ -18,6 +19,7 @@ from pushtrain.interfaces import (
     LABEL_CHECKPOINTS,
     LABEL_RUN,
     EngineFacts,
+    OutgoingFile,
     SandboxSpec,
     SandboxState,
     VolumeState,
@@ -54,7 +56,7 @@ class DockerEngine:
             warnings=tuple(info.get("Warnings") or ()),
         )
 
-    def launch(self, spec: SandboxSpec) -> DockerSandbox:
+    def launch(self, spec: SandboxSpec, files: Iterable[OutgoingFile] = ()) -> DockerSandbox:
         """Creates a hardened container (not started) with its own volume at /pushtrain.
 
         Raises:
@@ -72,7 +74,8 @@ class DockerEngine:
         sandbox = DockerSandbox(self._connection, made["Id"])
         try:
             _check_limits(spec, made.get("Warnings") or ())
-            sandbox.put(hardening.WORK, hardening.writable(spec))
+            # One archive: each costs an engine about as much as starting a process.
+            sandbox.put(hardening.WORK, chain(hardening.writable(spec), files))
         except BaseException:
             self.remove(sandbox.id)
             raise

@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from itertools import chain
 
 from pushtrain.entities import Cause
 from pushtrain.errors import SandboxError, TrainingError
@@ -42,8 +41,14 @@ def remove_leftovers(engine: Engine, run: str, *, checkpoints: bool = False) -> 
     return len(left)
 
 
-def launch(engine: Engine, job: Job, attempt: int) -> WarmWorker:
-    """A worker's container, created and not started; errors as `Engine.launch`.
+def launch(
+    engine: Engine,
+    job: Job,
+    attempt: int,
+    patience: Patience,
+    on_left_out: Callable[[str], None],
+) -> WarmWorker:
+    """A worker's container with what it needs before its start; errors as `Engine.launch`.
 
     One of the same name was left by a driver that died, since a run has one driver at a time; it
     goes, also where `remove_leftovers` was not called.
@@ -65,13 +70,13 @@ def launch(engine: Engine, job: Job, attempt: int) -> WarmWorker:
         # The order of a set of strings depends on it, and is to be the same in every container.
         environment={"PYTHONHASHSEED": "0"},
     )
-    return WarmWorker(engine, spec)
+    return WarmWorker(engine, spec, _files(job, patience, on_left_out))
 
 
-def feed(
-    worker: WarmWorker, job: Job, patience: Patience, on_left_out: Callable[[str], None]
-) -> None:
-    """Puts in what a worker needs before its start: itself, its configuration, and the source."""
+def _files(
+    job: Job, patience: Patience, on_left_out: Callable[[str], None]
+) -> Iterator[OutgoingFile]:
+    """The worker itself, its configuration, and the source; raises SourceError."""
     order = WorkerOrder(
         preload=job.image.plan.preload,
         adapters=adapters(),
@@ -80,15 +85,9 @@ def feed(
         grace=patience.grace,
         data=tuple(mount.target for mount in job.mounts),
     )
-    # One archive: each costs an engine about as much as starting a process.
-    worker.put(
-        "",
-        chain(
-            [OutgoingFile("worker.json", order.encode())],
-            _below("lib", worker_files()),
-            _below("source", source_files(job.source, on_left_out)),
-        ),
-    )
+    yield OutgoingFile("worker.json", order.encode())
+    yield from _below("lib", worker_files())
+    yield from _below("source", source_files(job.source, on_left_out))
 
 
 def _below(directory: str, files: Iterator[OutgoingFile]) -> Iterator[OutgoingFile]:

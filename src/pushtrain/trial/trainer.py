@@ -155,8 +155,9 @@ class ContainerTrainer:
         self._left_out = []
         job = self._job
         try:
-            worker = self._worker = startup.launch(self._engine, job, self._launched)
-            startup.feed(worker, job, self._patience, self._left_out.append)
+            worker = self._worker = startup.launch(
+                self._engine, job, self._launched, self._patience, self._left_out.append
+            )
             worker.start()
             self._ready = startup.await_ready(worker, job, self._patience, self._stopping)
         except BaseException as error:

@@ -6,7 +6,7 @@ import contextlib
 import queue
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
 from pushtrain.errors import PushtrainError
@@ -38,11 +38,12 @@ class WarmWorker:
     Args:
         engine: where its container is launched, at once; nothing runs before `start`.
         spec: its container.
+        files: what lies below `/pushtrain` from its start on.
     """
 
-    def __init__(self, engine: Engine, spec: SandboxSpec) -> None:
+    def __init__(self, engine: Engine, spec: SandboxSpec, files: Iterable[OutgoingFile]) -> None:
         self._engine = engine
-        self._sandbox: Sandbox = engine.launch(spec)
+        self._sandbox: Sandbox = engine.launch(spec, files)
         self._lines: queue.Queue[bytes | PushtrainError | None] = queue.Queue(_WAITING_LINES)
         self._removed = threading.Event()
         self._ear = threading.Thread(target=self._hear, name=f"ear-{spec.name}", daemon=True)

@@ -410,8 +410,8 @@ def test_a_worker_that_does_not_come_up_ends_the_start_and_leaves_nothing(
 
 def test_a_worker_that_dies_at_once_is_told_by_its_facts(tmp_path: Path) -> None:
     class DiesAtOnce(FakeEngine):
-        def launch(self, spec: Any) -> FakeSandbox:
-            sandbox = super().launch(spec)
+        def launch(self, spec: Any, files: Any = ()) -> FakeSandbox:
+            sandbox = super().launch(spec, files)
             sandbox.end(137, oom_killed=True)
             return sandbox
 
