@@ -150,7 +150,7 @@ class Assembly:
         with self._lock:
             if live.id not in self._cleared:
                 live.refresh()  # who was overtaken would remove the containers of its successor
-                remove_leftovers(self.engine, live.id)
+                remove_leftovers(self.engine, live.id, _token(live))
                 self._cleared.add(live.id)
         record = live.record
         assert record.image is not None and record.detection is not None
@@ -169,6 +169,7 @@ class Assembly:
             args=settings.train.args,
             workdir=settings.train.workdir,
             environment=settings.train.env,
+            lease=_token(live),
         )
         return ContainerTrainer(self.engine, job)
 
@@ -176,7 +177,7 @@ class Assembly:
         """Removes the run's containers and checkpoints; raises only LeaseLost, JournalError."""
         live.refresh()
         try:
-            remove_leftovers(self.engine, live.id, checkpoints=True)
+            remove_leftovers(self.engine, live.id, _token(live), checkpoints=True)
         except PushtrainError as error:
             _log.warning("run %s: the monitor will remove what it left: %s", live.id, error)
 
@@ -221,3 +222,7 @@ class Assembly:
 
     def _importances(self, record: RunRecord) -> Mapping[str, float]:
         return self.searcher(record).importances() if record.plan is not None else {}
+
+
+def _token(live: LiveRun) -> int:
+    return 0 if live.lease is None else live.lease.token

@@ -20,10 +20,11 @@ from pushtrain.entities import (
 LABEL_RUN = "pushtrain.run"
 LABEL_TRIAL = "pushtrain.trial"
 LABEL_ATTEMPT = "pushtrain.attempt"
+LABEL_LEASE = "pushtrain.lease"
 LABEL_IMAGE = "pushtrain.image"
 LABEL_CHECKPOINTS = "pushtrain.checkpoints"
-"""Labels on everything of ours that an engine holds; LABEL_IMAGE stands on images, and
-LABEL_CHECKPOINTS on the volumes that outlive their containers."""
+"""Labels on everything of ours that an engine holds; LABEL_LEASE names the driver's lease,
+LABEL_IMAGE stands on images, and LABEL_CHECKPOINTS on the volumes that outlive their containers."""
 
 
 # --- engine ------------------------------------------------------------------------------------

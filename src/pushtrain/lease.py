@@ -160,12 +160,14 @@ class Lease:
 
     Attributes:
         token: its number: higher than that of every holder before.
+        heir_of: the process that held it before and did not give it back, where that is known.
         is_contested: whether a process that held it before may still be there, paused, and wake
             up at any time; see `Journal.supplant`.
     """
 
     def __init__(self, place: Path, token: int, what: str) -> None:
         self.token = token
+        self.heir_of: Process | None = None
         self.is_contested = False
         self._place = place
         self._what = what
@@ -270,6 +272,7 @@ def take(place: Path, what: str) -> Lease | None:
         token, standing = Lookout().sight(place)
         if standing.is_live:
             return None
+        before = _sighting(place, token)
         lease = Lease(place, token + 1, what)
     except FileExistsError:
         return None
@@ -280,6 +283,8 @@ def take(place: Path, what: str) -> Lease | None:
             f"the lease of {what} cannot be taken: {error}",
             hint="check that PUSHTRAIN_HOME belongs to you, and that its disk has room",
         ) from error
+    if before is not None and not before.is_released:
+        lease.heir_of = before.holder
     try:
         lease.evict()
         lease.check()  # a number below a higher one that was there meanwhile is no lease

@@ -23,6 +23,7 @@ from pushtrain.entities import (
 )
 from pushtrain.errors import PushtrainError
 from pushtrain.events import (
+    AttemptFailed,
     DataRead,
     EpochEnded,
     TrialEnded,
@@ -32,6 +33,7 @@ from pushtrain.events import (
 )
 from pushtrain.interfaces import Proposal, Rewriter, Searcher
 from pushtrain.objective import epoch_value
+from pushtrain.processes import Process
 from pushtrain.record import CONFIRMATION, RunRecord
 from pushtrain.relaunch import next_attempt
 from pushtrain.store import LiveRun
@@ -244,6 +246,11 @@ class Training:
                 self._waiting.remove(started)
                 if started.trial not in record.running:
                     return started
+                failure = _abandoned(self._live, started)
+                if failure is not None:
+                    record = self._live.append(
+                        AttemptFailed(started.trial, started.attempt, failure, 0.0)
+                    )
                 return next_attempt(started, record.failed_attempts.get(started.trial, ()))
         return None
 
@@ -319,6 +326,20 @@ class _Watcher:
 def _start(proposal: Proposal, seed: int, worker: int) -> TrialStarted:
     values: KnobValues = proposal.values
     return TrialStarted(proposal.number, dict(values), seed, proposal.origin, worker=worker)
+
+
+def _abandoned(live: LiveRun, started: TrialStarted) -> Failure | None:
+    """Why an attempt under way has nobody to go on with it; None where it has failed already, or
+    was stopped by hand."""
+    attempts = live.record.failed_attempts.get(started.trial, ())
+    has_failed = bool(attempts) and attempts[-1].attempt == started.attempt
+    before = live.lease.heir_of if live.lease is not None else None
+    if has_failed or before is None:
+        return None
+    is_here = before.boot == Process.this().boot
+    cause = Cause.DRIVER_GONE if is_here else Cause.MACHINE_GONE
+    who = f"process {before.pid} on {before.host}"
+    return Failure(cause, f"trial {started.trial} of run {live.id}: its driver is gone ({who})")
 
 
 def _blamed(result: TrialResult) -> TrialResult:

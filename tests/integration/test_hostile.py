@@ -80,7 +80,7 @@ def arena(
         yield Arena(trainer, home, engine, run)
     finally:
         trainer.close()
-        remove_leftovers(engine, run, checkpoints=True)
+        remove_leftovers(engine, run, 9, checkpoints=True)
     after = _held(connection, run_id)
     assert not engine.find({LABEL_RUN: run})
     assert after - before == set()

@@ -155,7 +155,7 @@ def bench(
     run = f"{run_id}-relaunch"
     yield Bench(tmp_path, engine, connection, python_image, run)
     assert not engine.find({LABEL_RUN: run})
-    remove_leftovers(engine, run, checkpoints=True)
+    remove_leftovers(engine, run, 9, checkpoints=True)
     assert not engine.volumes({LABEL_RUN: run})
 
 

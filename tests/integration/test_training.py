@@ -72,7 +72,7 @@ def test_several_workers_of_a_run_train_side_by_side(
         with ThreadPoolExecutor(2) as pool:
             assert list(pool.map(live, (0, 1))) == [0, 1]
         states = engine.find({LABEL_RUN: asked.run})
-        assert {s.name for s in states} == {f"pushtrain-{asked.run}-{n}" for n in (0, 1)}
+        assert {s.name for s in states} == {f"pushtrain-{asked.run}-{n}-0" for n in (0, 1)}
         assert len(volumes(connection, asked.run)) == 4
         for number in (0, 1):
             path = asked.trials / str(number) / "out/files/mine"
@@ -82,7 +82,7 @@ def test_several_workers_of_a_run_train_side_by_side(
             trainer.close()
     kept = {f"pushtrain-{asked.run}-{n}" for n in (0, 1)}
     assert volumes(connection, asked.run) == kept, "checkpoints outlive their containers"
-    remove_leftovers(engine, asked.run, checkpoints=True)
+    remove_leftovers(engine, asked.run, 9, checkpoints=True)
     assert volumes(connection, asked.run) == set()
 
 
@@ -92,12 +92,13 @@ def test_what_a_dead_driver_left_is_removed_by_the_next(
     dead = [ContainerTrainer(engine, replace(asked, worker=n), QUICK) for n in (0, 1)]
     for one in dead:
         one.start()
-    heir = ContainerTrainer(engine, asked, QUICK)
-    heir.start()  # takes the place of worker 0, and leaves 1 alone
-    assert len(engine.find({LABEL_RUN: asked.run})) == 2
+    heir = ContainerTrainer(engine, replace(asked, lease=10), QUICK)
+    heir.start()
+    assert len(engine.find({LABEL_RUN: asked.run})) == 3
+    assert remove_leftovers(engine, asked.run, 9) == 2
+    assert remove_leftovers(engine, asked.run, 9) == 0, "not what is the next driver's"
     assert heir.train(trial(1, WELL), Watcher()).value == 0.9
-    assert remove_leftovers(engine, asked.run) == 2
-    assert remove_leftovers(engine, asked.run, checkpoints=True) == 0
+    assert remove_leftovers(engine, asked.run, 10, checkpoints=True) == 1
     assert volumes(connection, asked.run) == set()
 
 

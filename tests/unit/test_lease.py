@@ -250,7 +250,10 @@ def test_a_holder_that_was_killed_is_dead_at_once(place: Path) -> None:
         with taken(place) as lease:
             assert lease.token == 2
             assert not lease.is_contested
+            assert lease.heir_of is not None and lease.heir_of.pid == holder.pid
         assert time.monotonic() - began < WATCH
+    with taken(place) as next_one:
+        assert next_one.heir_of is None, "the one before gave it back"
 
 
 @pytest.mark.parametrize("age", [TTL + 1, 3600.0, -10.0, -3600.0])

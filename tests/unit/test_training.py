@@ -53,6 +53,7 @@ from pushtrain.events import (
     Warned,
 )
 from pushtrain.interfaces import Proposal
+from pushtrain.processes import Process
 from pushtrain.record import CONFIRMATION
 from pushtrain.relaunch import Policy
 from pushtrain.settings import RelaunchRule, RelaunchSettings
@@ -916,6 +917,24 @@ def test_an_interrupted_trial_goes_on_where_its_worker_was(tmp_path: Path) -> No
     again.train()
     (attempt,) = (s for s in again.events(TrialStarted) if s.attempt == 2)
     assert (attempt.trial, attempt.worker, attempt.resumes) == (0, 1, True)
+
+
+@pytest.mark.parametrize(
+    ("boot", "cause"), [(Process.this().boot, Cause.DRIVER_GONE), ("other", Cause.MACHINE_GONE)]
+)
+def test_an_attempt_whose_driver_is_gone_is_told(tmp_path: Path, boot: str, cause: Cause) -> None:
+    bench = Bench(tmp_path, trials=1)
+    bench.live.append(TrialStarted(0, {"units": 16, "rate": 0.01}, 7, "as pushed"))
+    again = bench.restarted()
+    with again.live.folder.driving() as lease:
+        assert lease is not None and lease.heir_of is None
+        lease.heir_of = replace(Process.this(), boot=boot, pid=77, host="there")
+        again.live = LiveRun(again.live.folder, lease=lease)
+        again.train()
+    (failed,) = again.live.record.failed_attempts[0]
+    assert failed.failure.cause is cause
+    assert "its driver is gone (process 77 on there)" in again.results[0].notes[0]
+    assert again.results[0].attempts == 2
 
 
 def test_what_an_attempt_says_again_is_written_once(tmp_path: Path) -> None:

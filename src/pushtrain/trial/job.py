@@ -17,6 +17,7 @@ class Job:
     Attributes:
         run: the run's id.
         worker: number of the worker within the run.
+        lease: token of the lease by which the run is driven.
         image: what it runs in.
         source: root of the pushed tree.
         entry: the script, as a POSIX path relative to `source`.
@@ -43,6 +44,7 @@ class Job:
     args: tuple[str, ...] = ()
     workdir: str = "."
     environment: Mapping[str, str] = field(default_factory=dict)
+    lease: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from pushtrain.entities import Cause
 from pushtrain.errors import SandboxError, TrainingError
 from pushtrain.interfaces import (
     LABEL_ATTEMPT,
+    LABEL_LEASE,
     LABEL_RUN,
     LABEL_TRIAL,
     Engine,
@@ -23,17 +24,21 @@ from pushtrain.trial.protocol import BadOutput, ImportFailed, Ready, WorkerEvent
 from pushtrain.trial.warm_worker import ROOT, WarmWorker, WorkerEnded
 
 
-def remove_leftovers(engine: Engine, run: str, *, checkpoints: bool = False) -> int:
+def remove_leftovers(engine: Engine, run: str, lease: int, *, checkpoints: bool = False) -> int:
     """Removes the containers of a run whose driver died; gives how many.
 
     For whoever drives the run next, before it starts any worker: it may start fewer of them.
+    A driver that was paused and does not know yet that another one has taken over finds nothing
+    of that one's.
 
     Args:
         engine: where they are.
         run: the run's id.
+        lease: token of the caller's lease.
         checkpoints: its checkpoints go as well, since the run has ended.
     """
-    left = engine.find({LABEL_RUN: run})
+    found = engine.find({LABEL_RUN: run})
+    left = [state for state in found if int(state.labels.get(LABEL_LEASE, 0)) <= lease]
     for state in left:
         engine.remove(state.id)
     for volume in engine.volumes({LABEL_RUN: run}) if checkpoints else ():
@@ -50,10 +55,10 @@ def launch(
 ) -> WarmWorker:
     """A worker's container with what it needs before its start; errors as `Engine.launch`.
 
-    One of the same name was left by a driver that died, since a run has one driver at a time; it
-    goes, also where `remove_leftovers` was not called.
+    One of the same name is this driver's own, which it could not remove; it goes.
     """
-    name = f"pushtrain-{job.run}-{job.worker}"
+    slot = f"pushtrain-{job.run}-{job.worker}"
+    name = f"{slot}-{job.lease}"
     engine.remove(name)
     spec = SandboxSpec(
         name=name,
@@ -63,10 +68,11 @@ def launch(
             LABEL_RUN: job.run,
             LABEL_TRIAL: f"worker-{job.worker}",
             LABEL_ATTEMPT: str(attempt),
+            LABEL_LEASE: str(job.lease),
         },
         limits=job.limits,
         mounts=job.mounts,
-        checkpoints=name,
+        checkpoints=slot,
         # The order of a set of strings depends on it, and is to be the same in every container.
         environment={"PYTHONHASHSEED": "0"},
     )

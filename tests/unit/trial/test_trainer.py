@@ -75,7 +75,8 @@ def test_a_worker_gets_what_it_needs_before_its_start(made: Made, tmp_path: Path
         "/pushtrain/source/train.py",
         "/pushtrain/source/data/x.csv",
     } <= sandbox.files.keys()
-    assert sandbox.spec.name == "pushtrain-r1-3"
+    assert sandbox.spec.name == "pushtrain-r1-3-0"
+    assert sandbox.spec.checkpoints == "pushtrain-r1-3"
     assert sandbox.spec.labels == {LABEL_RUN: "r1", LABEL_TRIAL: "worker-3", LABEL_ATTEMPT: "1"}
     assert sandbox.spec.command == ("/usr/bin/python3", "-s", "-B", "-u", "/pushtrain/lib")
 
