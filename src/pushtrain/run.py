@@ -14,6 +14,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -238,6 +239,7 @@ class Drive:
         self._live = live
         self._workshop = workshop
         self._progress = progress
+        self._training: Training | None = None
 
     def to_verdict(self) -> Verdict:
         """Works until the verdict stands in the journal and everything is published.
@@ -249,17 +251,32 @@ class Drive:
             LeaseLost: another process drives the run now; nothing more was done.
             JournalError: the journal itself cannot be written.
         """
-        if self._live.record.verdict is None:
-            judged = self._judged()
-            if not judged.goes_on:
-                self._workshop.clear(self._live)
-            self._live.append(Judged(judged))
-        if not self._live.record.is_published:
-            self._workshop.publish(self._live)
-            self._live.append(Published())
+        try:
+            if self._live.record.verdict is None:
+                self._live.append(Judged(self._judged()))
+            if not self._live.record.is_published:
+                self._publish()
+        finally:
+            if self._training is not None:
+                self._training.close()
         verdict = self._live.record.verdict
         assert verdict is not None
         return verdict
+
+    def _publish(self) -> None:
+        """Publishes; what is left on the engine is removed meanwhile, which takes as long."""
+        with ThreadPoolExecutor(1, thread_name_prefix="clearing") as beside:
+            cleared = beside.submit(self._clear)
+            self._workshop.publish(self._live)
+        cleared.result()
+        self._live.append(Published())
+
+    def _clear(self) -> None:
+        if self._training is not None:
+            self._training.close()
+        verdict = self._live.record.verdict
+        if verdict is not None and not verdict.goes_on:
+            self._workshop.clear(self._live)
 
     def _judged(self) -> Verdict:
         try:
@@ -295,7 +312,7 @@ class Drive:
         # A build takes minutes: what is wrong with [knobs] is told before.
         self._ensure_image(record.plan, before_build=lambda: self._find_knobs(settings))
         live.append(StateChanged(RunState.TRAINING))
-        training = Training(
+        training = self._training = Training(
             live,
             lambda: self._study(settings),
             Means(

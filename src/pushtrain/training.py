@@ -6,7 +6,6 @@ import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import closing
 from dataclasses import dataclass, replace
 
 from pushtrain.attempts import Attempts, Means
@@ -115,6 +114,8 @@ class Training:
         self._seconds_left = seconds_left
         self._lock = threading.RLock()
         self._workers: list[Attempts] = []
+        self._leaving = ThreadPoolExecutor(thread_name_prefix="leaving")
+        self._left: list[Future[None]] = []
         self._ending: Ending | None = None
         self._waiting: list[TrialStarted] = list(live.record.running.values())
 
@@ -139,6 +140,15 @@ class Training:
         if self._waiting:
             self._ending = None
             self._train(1, only_waiting=True)
+
+    def close(self) -> None:
+        """Waits until all workers are gone, which takes longer than their last trials; idempotent.
+
+        Called after everything else; whatever else there is to do can be done before.
+        """
+        self._leaving.shutdown()
+        for future in self._left:
+            future.result()
 
     def _train(self, workers: int, *, only_waiting: bool = False) -> Ending:
         self._look()
@@ -192,8 +202,8 @@ class Training:
                 return
             self._ending = ending
             workers = list(self._workers)
-        for worker in workers:
-            worker.stop(keep=ending.state in _GOES_ON)
+        keep = ending.state in _GOES_ON
+        self._left += [self._leaving.submit(worker.stop, keep=keep) for worker in workers]
 
     def _work(self, index: int, only_waiting: bool) -> None:
         attempts = Attempts(
@@ -204,15 +214,17 @@ class Training:
             _Watcher(self._live, self._study),
             on_data=self._note_data,
         )
-        with closing(attempts) as worker:
+        try:
             with self._lock:
                 if self._ending is not None:
                     return
-                self._workers.append(worker)
-            worker.warm_up()
+                self._workers.append(attempts)
+            attempts.warm_up()
             study = self._study.result()
             while (started := self._next(study, index, only_waiting)) is not None:
-                self._take(study, worker.train(started))
+                self._take(study, attempts.train(started))
+        finally:
+            self._left.append(self._leaving.submit(attempts.close))
 
     def _note_data(self, fingerprints: Mapping[str, str]) -> None:
         with self._lock:

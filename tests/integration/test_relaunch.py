@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from textwrap import dedent
@@ -85,7 +86,8 @@ class Bench:
         means = Means(make_trainer, policy, self)
         study = Study(_Once(), self._rewritten)
         training = Training(live, lambda: study, means, lambda: 1e9)
-        ending = training.until_met()
+        with closing(training):
+            ending = training.until_met()
         result = live.record.trials[0]
         met = result.value == 0.9
         assert ending.state is RunState.MET or not met, result.failure

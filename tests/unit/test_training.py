@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -170,7 +171,8 @@ class Bench:
         self.images.append(module)
 
     def train(self) -> module.Ending:
-        ending = self.training().until_met()
+        with closing(self.training()) as training:
+            ending = training.until_met()
         assert all(trainer.is_closed for trainer in self.trainers)
         return ending
 
@@ -548,8 +550,8 @@ def test_without_a_study_the_workers_go_as_well(tmp_path: Path) -> None:
     def make_study() -> Study:
         raise KnobError("no knob is called x")
 
-    with pytest.raises(KnobError, match="no knob is called x"):
-        bench.training(make_study).until_met()
+    with pytest.raises(KnobError), closing(bench.training(make_study)) as training:
+        training.until_met()
     assert all(trainer.is_closed for trainer in bench.trainers)
     assert bench.events(TrialStarted) == []
 
@@ -694,7 +696,8 @@ def met(tmp_path: Path, **changes: Any) -> tuple[Bench, Training, TrialResult]:
 
 
 def confirm(bench: Bench, training: Training, winner: TrialResult, seeds: Sequence[int]) -> None:
-    training.confirm(winner, seeds)
+    with closing(training):
+        training.confirm(winner, seeds)
     assert all(trainer.is_closed for trainer in bench.trainers)
 
 
