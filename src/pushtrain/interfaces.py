@@ -210,10 +210,13 @@ class Engine(Protocol):
         """
 
     def volumes(self, labels: Mapping[str, str]) -> Sequence[VolumeState]:
-        """Our volumes for checkpoints that carry all of `labels` (an empty value matches any)."""
+        """Our volumes with all of `labels` (an empty value matches any) that go with no container.
+
+        Those for checkpoints, and the own ones of containers that others removed without them.
+        """
 
     def remove_volume(self, name: str) -> None:
-        """Removes a volume for checkpoints; idempotent, SandboxError while a container uses it."""
+        """Removes such a volume; idempotent, SandboxError while a container uses it."""
 
 
 class EngineEvents(Protocol):

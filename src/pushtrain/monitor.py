@@ -44,7 +44,7 @@ class What(StrEnum):
     REMOVE = "remove"
     """A container of a run that nobody works on is removed."""
     REMOVE_CHECKPOINTS = "remove checkpoints"
-    """A volume for checkpoints of a run that is over is removed."""
+    """A volume of a run that is over is removed: checkpoints, or what others left of a container."""
     DISCARD = "discard"
     """What is left of a run that never began is removed."""
     DELIVER = "deliver"

@@ -217,6 +217,19 @@ def test_what_is_kept_for_checkpoints_outlives_its_container(
     assert list(engine_here.volumes({LABEL_RUN: run_id})) == []
 
 
+def test_what_others_leave_of_a_container_is_found(
+    engine_here: DockerEngine, container: Spec, reached: tuple[Connection, str]
+) -> None:
+    labels = {"pushtrain.test": "others"}
+    sandbox = engine_here.launch(container("true", labels=labels))
+    assert list(engine_here.volumes(labels)) == [], "this one goes with its container"
+    with reached[0].calling("removing") as client:
+        client.remove_container(sandbox.id)
+    (left,) = engine_here.volumes(labels)
+    engine_here.remove_volume(left.name)
+    assert list(engine_here.volumes(labels)) == []
+
+
 def test_removal_gives_grace_and_takes_the_volume(
     engine_here: DockerEngine, container: Spec, reached: tuple[Connection, str]
 ) -> None:

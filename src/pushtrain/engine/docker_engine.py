@@ -103,14 +103,18 @@ class DockerEngine:
                 raise
 
     def volumes(self, labels: Mapping[str, str]) -> Sequence[VolumeState]:
-        """Our volumes for checkpoints that carry all of `labels` (an empty value matches any)."""
+        """Our volumes with all of `labels` (an empty value matches any) that go with no container.
+
+        Those for checkpoints, and the own ones of containers that others removed without them.
+        """
+        kinds = (_ours({LABEL_CHECKPOINTS: "", **labels}), {**_ours(labels), "dangling": ["true"]})
         with self._connection.calling("the volumes cannot be listed") as client:
-            filters = _ours({LABEL_CHECKPOINTS: "", **labels})
-            listed = client.volumes(filters=filters)["Volumes"] or ()
-        return [VolumeState(one["Name"], dict(one["Labels"])) for one in listed]
+            listed = [one for kind in kinds for one in client.volumes(filters=kind)["Volumes"] or ()]
+        found = {one["Name"]: VolumeState(one["Name"], dict(one["Labels"])) for one in listed}
+        return list(found.values())
 
     def remove_volume(self, name: str) -> None:
-        """Removes a volume for checkpoints; idempotent, SandboxError while a container uses it."""
+        """Removes such a volume; idempotent, SandboxError while a container uses it."""
         try:
             with self._connection.calling(f"volume {name} cannot be removed") as client:
                 client.remove_volume(name)
