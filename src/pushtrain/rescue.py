@@ -80,7 +80,7 @@ class Rescue:
         """Removes the folder of a run that never began."""
         folder = self._folder(run)
         with folder.driving() as lease:
-            if lease is None or folder.journal.exists():
+            if lease is None or os.path.lexists(folder.journal):
                 return False
             shutil.rmtree(folder.path)
         return True

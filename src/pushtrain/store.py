@@ -160,12 +160,20 @@ class Store:
         return folder
 
     def folders(self) -> tuple[RunFolder, ...]:
-        """Every run's folder, the newest first; raises JournalError when they cannot be listed."""
+        """Every run's folder, the newest first; raises JournalError when they cannot be listed.
+
+        One that cannot be looked into is among them, so that whoever reads it says why.
+        """
         found = []
         for path in _entries(self.home / "runs"):
-            with suppress(OSError):  # removed while we look, or of a run that has just begun
+            try:
                 (path / "journal").lstat()
-                found.append((_moment(path), path))
+                moment = _moment(path)
+            except (FileNotFoundError, NotADirectoryError):
+                continue  # removed while we look, or of a run that has just begun
+            except OSError:
+                moment = 0
+            found.append((moment, path))
         return tuple(RunFolder(path.name, path) for _, path in sorted(found, reverse=True))
 
     def without_journal(self) -> tuple[tuple[RunFolder, float], ...]:
@@ -173,7 +181,7 @@ class Store:
         found = []
         for path in _entries(self.home / "runs"):
             with suppress(OSError):
-                if not (path / "journal").exists():
+                if path.is_dir() and not os.path.lexists(path / "journal"):
                     found.append((RunFolder(path.name, path), path.stat().st_mtime))
         return tuple(found)
 

@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import pytest
 
 from pushtrain.engine.connection import Connection
 from support.leftovers import clear
+from support.mailservers import Inbox, mail_server
 
 ROOT = Path(__file__).parents[2]
 PUSHTRAIN = ROOT / ".venv/bin/pushtrain"
@@ -24,11 +25,13 @@ class Cli:
     """`pushtrain`, with PUSHTRAIN_HOME in a place of the test's own."""
 
     home: Path
+    more: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def environment(self) -> Mapping[str, str]:
         """What every process of the test gets."""
-        return {**os.environ, "PUSHTRAIN_HOME": str(self.home), "GIT_CONFIG_GLOBAL": os.devnull}
+        own = {"PUSHTRAIN_HOME": str(self.home), "GIT_CONFIG_GLOBAL": os.devnull}
+        return {**os.environ, **own, **self.more}
 
     def __call__(self, *arguments: object, code: int = 0) -> str:
         """What a command prints; fails unless it exits with `code`."""
@@ -63,3 +66,15 @@ def cli(tmp_path: Path, connection: Connection) -> Iterator[Cli]:
         left = connection.open().containers(all=True, filters={"label": f"pushtrain.run={run}"})
         clear(connection, run)
         assert not left, f"run {run} left containers: {left}"
+
+
+@pytest.fixture
+def inbox(cli: Cli) -> Iterator[Inbox]:
+    """Where the operator's settings send verdicts: a real SMTP server."""
+    made = Inbox()
+    with mail_server(made) as port:
+        (cli.home / "config.toml").write_text(
+            f'[mail]\nhost = "127.0.0.1"\nport = {port}\nsecurity = "none"\n'
+            'to = ["team@localhost"]\n'
+        )
+        yield made

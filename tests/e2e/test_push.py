@@ -6,27 +6,15 @@ import json
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from e2e.conftest import PUSHTRAIN, ROOT, Cli
-from support.mailservers import Inbox, mail_server
+from support.mailservers import Inbox
 
 pytestmark = [pytest.mark.engine, pytest.mark.e2e, pytest.mark.timeout(1500)]
-
-
-@pytest.fixture
-def inbox(cli: Cli) -> Iterator[Inbox]:
-    """Where the operator's settings send verdicts: a real SMTP server."""
-    made = Inbox()
-    with mail_server(made) as port:
-        (cli.home / "config.toml").write_text(
-            f'[mail]\nhost = "127.0.0.1"\nport = {port}\nsecurity = "none"\n'
-            'to = ["team@localhost"]\n'
-        )
-        yield made
 
 
 def _until(condition: Callable[[], bool], seconds: float = 900) -> None:

@@ -64,17 +64,21 @@ def test_all_runs_the_newest_first_with_who_drives_them(store: Store) -> None:
 
 def test_what_cannot_be_read_says_why_and_hides_nothing(store: Store) -> None:
     good, damaged, fifo, dangling = (stored(store) for _ in range(4))
+    loop = RunFolder("loop", store.home / "runs" / "loop")
+    loop.path.symlink_to("loop")  # as unreadable as somebody else's folder, for root as well
+    (store.home / "runs" / "a file").touch()
     damaged.journal.write_bytes(b"damaged\n")
     fifo.journal.unlink()
     os.mkfifo(fifo.journal)
     dangling.journal.unlink()
     dangling.journal.symlink_to("nowhere")
     runs = {run.folder: run for run in Inventory(store).runs()}
-    assert len(runs) == 4
+    assert len(runs) == 5
     assert runs[good].problem == ""
-    for folder in (damaged, fifo, dangling):
+    for folder in (damaged, fifo, dangling, loop):
         assert runs[folder].record is None
-        assert str(folder.journal) in runs[folder].problem
+        assert str(folder.path) in runs[folder].problem
+    assert Inventory(store).never_begun(time.time() + 9 * DAY) == ()
 
 
 def test_a_lease_that_cannot_be_read_counts_as_held(store: Store) -> None:
