@@ -94,9 +94,7 @@ class Bench:
         _until(lambda: self.count("published"))
         _until(lambda: self.cli.lines("monitor", "--once") == [])
         assert [self.count(event) for event in ("judged", "published")] == [1, 1]
-        ended = Counter(
-            e["result"]["number"] for e in self.events if e["event"] == "trial_ended"
-        )
+        ended = Counter(e["result"]["number"] for e in self.events if e["event"] == "trial_ended")
         assert ended == dict.fromkeys(range(TRIALS), 1)
         (verdict,) = (e["verdict"] for e in self.events if e["event"] == "judged")
         assert (verdict["state"], verdict["trials"]) == ("spent", TRIALS)

@@ -7,14 +7,21 @@ import signal
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from pushtrain.errors import LeaseLost
+from pushtrain.interfaces import Message
+from pushtrain.lease import Lookout, Standing
+from pushtrain.notify import smtp_channel
 from pushtrain.store import LiveRun, Store
 from support import teller
 from support.mailservers import Inbox, mail_server
+from support.paused import hurry, is_paused, other, out_of_reach, pause_myself, until
 from support.runs import finished
 
 TELLER = Path(teller.__file__)
@@ -102,3 +109,97 @@ def test_several_at_once_tell_once(tmp_path: Path) -> None:
         done = [pool.submit(lambda: ends(start(live, tmp_path, port, "never"))) for _ in range(3)]
         assert [one.result() for one in done] == [0, 0, 0]
     assert letters(inbox) == Counter(RECIPIENTS)
+
+
+# --- a process that is paused --------------------------------------------------------------------
+
+
+def _telling(live: LiveRun, home: Path, port: int) -> Callable[[Any], None]:
+    """A driver that tells people, and says what came of it."""
+
+    def work(pipe: Any) -> None:
+        folder = Store(home).open(live.id)
+        with folder.driving() as lease:
+            mine = LiveRun(folder, lease=lease)
+            pipe.send("driving")
+            try:
+                teller.tell_people(mine, port)
+                mine.refresh()
+                pipe.send("told")
+            except LeaseLost:
+                pipe.send("overtaken")
+
+    return work
+
+
+def _taken_over(live: LiveRun, home: Path, port: int, *, first: Callable[[], object]) -> None:
+    """What the next driver does, as soon as the lease of the one before has run out."""
+    folder, lookout = Store(home).open(live.id), Lookout()
+    until(lambda: lookout.look(folder.lease) is Standing.SILENT)
+    with folder.driving() as lease:
+        assert lease is not None
+        first()
+        teller.tell_people(LiveRun(folder, lease=lease), port)
+
+
+def test_a_teller_that_is_paused_before_it_sends_holds_up_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It holds the outbox when it is paused; it is ended, and its successor tells."""
+    hurry(monkeypatch)
+    inbox, live = Inbox(), finished(tmp_path)
+    monkeypatch.setattr(smtp_channel.SmtpNotifier, "deliver", _pausing_once())
+    with mail_server(inbox) as port, other(_telling(live, tmp_path, port)) as first:
+        first.hear()
+        until(lambda: is_paused(first.pid))
+        monkeypatch.undo()
+        hurry(monkeypatch)
+        _taken_over(live, tmp_path, port, first=lambda: None)
+        assert first.end() == -signal.SIGKILL
+    assert letters(inbox) == Counter(RECIPIENTS)
+
+
+def _pausing_once() -> Callable[..., None]:
+    deliver = smtp_channel.SmtpNotifier.deliver
+
+    def pausing(self: smtp_channel.SmtpNotifier, message: Message) -> None:
+        smtp_channel.SmtpNotifier.deliver = deliver  # type: ignore[method-assign]
+        pause_myself()
+        deliver(self, message)
+
+    return pausing
+
+
+@pytest.mark.parametrize("wakes", ["before", "after"])
+def test_a_teller_out_of_reach_that_is_paused_while_it_sends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wakes: str
+) -> None:
+    """The server has the mail already when it is paused. If it wakes up before its successor
+    sends, that knows; if not, the same mail comes once more, and never again."""
+    hurry(monkeypatch)
+    out_of_reach(monkeypatch)
+    inbox, live = Inbox(), finished(tmp_path)
+    pids: list[int] = []
+
+    def pause() -> None:
+        if pids:
+            os.kill(pids.pop(), signal.SIGSTOP)
+
+    inbox.on_data = pause
+    with mail_server(inbox) as port, other(_telling(live, tmp_path, port)) as first:
+        pids.append(first.pid)
+        assert first.hear() == "driving"
+        until(lambda: is_paused(first.pid) and inbox.taken)
+
+        def wake() -> None:
+            first.go_on()
+            assert first.hear() == "overtaken"
+
+        _taken_over(live, tmp_path, port, first=wake if wakes == "before" else lambda: None)
+        if wakes == "after":
+            wake()
+        drive_on(live, tmp_path, port)
+    twice = [] if wakes == "before" else ["ada@example.org"]
+    assert letters(inbox) == Counter([*RECIPIENTS, *twice])
+    assert len({content for _, content in inbox.taken}) == 1
+    assert not Store(tmp_path).open(live.id).record().waiting
