@@ -155,4 +155,6 @@ def conclude(
             click.echo(f"patch   pushtrain patch {verdict.run} | git apply")
         if folder.model.is_dir():
             click.echo(f"model   {folder.model}")
+        if verdict.goes_on:
+            click.echo(f"go on   pushtrain resume {verdict.run}")
     raise click.exceptions.Exit(0 if exit_zero else verdict.exit_code)
