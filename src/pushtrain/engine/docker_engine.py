@@ -109,7 +109,8 @@ class DockerEngine:
         """
         kinds = (_ours({LABEL_CHECKPOINTS: "", **labels}), {**_ours(labels), "dangling": ["true"]})
         with self._connection.calling("the volumes cannot be listed") as client:
-            listed = [one for kind in kinds for one in client.volumes(filters=kind)["Volumes"] or ()]
+            answers = [client.volumes(filters=kind)["Volumes"] or () for kind in kinds]
+        listed = [one for answer in answers for one in answer]
         found = {one["Name"]: VolumeState(one["Name"], dict(one["Labels"])) for one in listed}
         return list(found.values())
 
