@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pushtrain import permissions
+from pushtrain.detached import Detached
+from pushtrain.drivers import start_driver
 from pushtrain.engine.connection import Connection
 from pushtrain.engine.docker_engine import DockerEngine
 from pushtrain.engine.docker_images import DockerImageStore
@@ -30,7 +32,7 @@ from pushtrain.settings import (
     load_operator,
 )
 from pushtrain.source import identity
-from pushtrain.store import LiveRun, Store
+from pushtrain.store import LiveRun, RunFolder, Store
 from pushtrain.trial import ContainerTrainer, Job, remove_leftovers
 
 if TYPE_CHECKING:
@@ -95,6 +97,10 @@ class Assembly:
         from pushtrain.publication import Publication  # noqa: PLC0415
 
         return Publication(self.store, self.operator, self._importances)
+
+    def start_driver(self, folder: RunFolder) -> Detached:
+        """Starts a process that drives a run, and outlives this one; raises OSError."""
+        return start_driver(folder)
 
     # --- run.Workshop --------------------------------------------------------------------------
 

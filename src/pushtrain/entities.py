@@ -278,6 +278,7 @@ class Wishes:
         parallel: how many trials may be under way at once.
         seed: the seed of every trial.
         commit: whether the winning patch is committed to a branch of the repository.
+        lane: in which a newer run of the repository supersedes this one; its branch where None.
     """
 
     metric: str | None = None
@@ -291,6 +292,7 @@ class Wishes:
     parallel: int = 1
     seed: int = 0
     commit: bool = False
+    lane: str | None = None
 
 
 # --- trials ------------------------------------------------------------------------------------

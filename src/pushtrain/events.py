@@ -164,7 +164,12 @@ class TrialEnded:
 
 @dataclass(frozen=True, slots=True, config=_STRICT)
 class StopRequested:
-    """Someone asked the run to stop: by hand, or a newer push (`superseded_by` names its run)."""
+    """Someone asked the run to stop: by hand, or a newer push.
+
+    Attributes:
+        reason: for people.
+        superseded_by: the newer push's run, empty where that had not begun; None: by hand.
+    """
 
     reason: str
     superseded_by: str | None = None

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeAlias
 
 from pushtrain.conclusion import judge_error
+from pushtrain.drivers import start_driver
 from pushtrain.errors import Abandoned
 from pushtrain.events import DriverLost, Judged, Published, Warned
 from pushtrain.record import RunRecord
 from pushtrain.store import LiveRun, RunFolder, Store
-
-_COOKIES = ("BUILD_ID", "JENKINS_NODE_COOKIE", "JENKINS_SERVER_COOKIE")
-"""By these Jenkins knows the processes of a build, which it kills at the build's end."""
 
 IsDue: TypeAlias = Callable[[RunRecord], bool]
 """Whether a run, as it stands now, still needs what was planned for it."""
@@ -38,7 +33,6 @@ class Rescue:
     def __init__(self, store: Store, tell: Callable[[LiveRun], object]) -> None:
         self._store = store
         self._tell = tell
-        self._drivers: list[subprocess.Popen[bytes]] = []
 
     def resume(self, run: str, is_due: IsDue) -> bool:
         """Starts a driver that goes on with a run, or publishes its verdict."""
@@ -47,7 +41,7 @@ class Rescue:
             if live is None or not is_due(live.record):
                 return False
             live.append(DriverLost(live.record.drivers_lost + 1))
-        self._start(folder)
+        start_driver(folder).close()
         return True
 
     def give_up(self, run: str, is_due: IsDue) -> bool:
@@ -58,7 +52,7 @@ class Rescue:
             if live is None or not is_due(live.record):
                 return False
             record = live.record
-            log = folder.path / "resumed.log"
+            log = folder.driver_log
             if record.verdict is not None:
                 live.append(Warned(f"its publication was given up: see {log}"))
                 self._tell(live)
@@ -73,7 +67,7 @@ class Rescue:
             if record.reproduces is not None:
                 live.append(Published())
                 return True
-        self._start(folder)
+        start_driver(folder).close()
         return True
 
     def discard(self, run: str) -> bool:
@@ -87,20 +81,6 @@ class Rescue:
 
     def _folder(self, run: str) -> RunFolder:
         return RunFolder(run, self._store.home / "runs" / run)
-
-    def _start(self, folder: RunFolder) -> None:
-        self._drivers = [driver for driver in self._drivers if driver.poll() is None]
-        with (folder.path / "resumed.log").open("ab") as log:
-            driver = subprocess.Popen(
-                (sys.executable, "-P", "-m", "pushtrain", "resume", folder.id, "--finish"),
-                cwd="/",
-                env={k: v for k, v in os.environ.items() if k not in _COOKIES},
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-        self._drivers.append(driver)
 
 
 @contextmanager

@@ -54,7 +54,7 @@ from pushtrain.permissions import Grant
 from pushtrain.record import RunRecord
 from pushtrain.relaunch import Policy
 from pushtrain.settings import BudgetSettings, ImageSettings, RepositorySettings, load_repository
-from pushtrain.source import checkout, origin
+from pushtrain.source import checkout, pushed
 from pushtrain.store import LiveRun, Observer, RunFolder, Store
 from pushtrain.training import Ending, Study, Training
 
@@ -74,7 +74,7 @@ class Request:
         revision: branch, tag or commit; None for the branch's or repository's head.
         branch: the watched branch that was pushed; a newer push of it supersedes this run.
         is_pushed: the repository is a clone that a build server made of a push: the run is of
-            its HEAD, the repository is its origin, and its settings are a stranger's.
+            its HEAD, repository and branch are its origin's, and its settings are a stranger's.
         wishes: what the caller asked for over what the settings say.
     """
 
@@ -120,10 +120,22 @@ class Workshop(Protocol):
 
 
 def begin(
-    request: Request, store: Store, observers: tuple[Observer, ...] = (), progress: Progress = print
+    request: Request,
+    store: Store,
+    observers: tuple[Observer, ...] = (),
+    progress: Progress = print,
+    *,
+    key: str | None = None,
 ) -> LiveRun:
     """A new run for a push: its tree checked out, its first event written, older runs of the
-    same branch asked to stop.
+    same lane asked to stop.
+
+    Args:
+        request: what to train.
+        store: the runs.
+        observers: hear of the run's events.
+        progress: gets lines for people.
+        key: by which the run is to be found; the caller holds its lock.
 
     Raises:
         SourceError: the repository or revision cannot be read; no run is left behind.
@@ -131,6 +143,8 @@ def begin(
     folder = store.create(f"{request.repository}\0{request.revision}\0{request.branch}")
     with folder.driving():  # so that a folder whose run never began is known by its lease
         try:
+            if key is not None:  # before the run begins: one that exists is always found
+                store.give_key(folder, key)
             return _begun(folder, request, store, observers, progress)
         except BaseException:
             if not folder.journal.exists():
@@ -157,12 +171,12 @@ def _begun(
     if request.branch is not None:  # whoever may push there is not who owns the directory
         push = replace(push, is_own_directory=False)
     if request.is_pushed:
-        push = replace(push, repository=origin(request.repository), is_own_directory=False)
+        push = pushed(push, request.repository)
     live = LiveRun(folder, observers)
-    lane = hashlib.sha256(repr(_lane(push)).encode()).hexdigest()
-    with store.lock(f"branch-{lane[:16]}"):
+    lane = hashlib.sha256(repr(_lane(push, request.wishes)).encode()).hexdigest()
+    with store.lock(f"lane-{lane[:16]}"):
         live.append(RunStarted(push, source.data_fingerprint, __version__, request.wishes))
-        if request.branch is not None:
+        if request.branch is not None or request.wishes.lane is not None:
             _supersede(store, live)
     for warning in source.warnings:
         live.append(Warned(warning))
@@ -183,9 +197,7 @@ def begin_once(
         found = store.by_key(key)
         if found is not None:
             return found
-        folder = begin(request, store, observers, progress).folder
-        store.give_key(folder, key)
-        return folder
+        return begin(request, store, observers, progress, key=key).folder
 
 
 def _revision(request: Request) -> str | None:
@@ -197,10 +209,11 @@ def _revision(request: Request) -> str | None:
 
 
 def _supersede(store: Store, live: LiveRun) -> None:
-    """Leaves the newest run of a branch at work: older ones are asked to stop, and so is this one
+    """Leaves the newest run of a lane at work: older ones are asked to stop, and so is this one
     where a newer push overtook it."""
     push = live.record.push
     assert push is not None
+    lane = _lane(push, live.record.wishes)
     is_newer = True
     for folder in store.folders():
         if folder.id == live.id:
@@ -208,7 +221,7 @@ def _supersede(store: Store, live: LiveRun) -> None:
             continue
         try:
             other = folder.record()
-            if other.push is None or _lane(other.push) != _lane(push):
+            if other.push is None or _lane(other.push, other.wishes) != lane:
                 continue
             if is_newer:
                 reason = f"superseded by {other.push.short}"
@@ -221,9 +234,9 @@ def _supersede(store: Store, live: LiveRun) -> None:
             _log.warning("run %s is passed over: %s", folder.id, error)
 
 
-def _lane(push: Push) -> tuple[str, str | None]:
+def _lane(push: Push, wishes: Wishes) -> tuple[str, str | None, str | None]:
     """What only one run works on at a time."""
-    return (push.repository, push.branch)
+    return (push.repository, wishes.lane, push.branch if wishes.lane is None else None)
 
 
 class Drive:
@@ -479,11 +492,18 @@ def reopen(live: LiveRun) -> bool:
     return True
 
 
-def request_stop(folder: RunFolder, reason: str) -> bool:
-    """Asks a run to stop; False when it already has its verdict."""
+def request_stop(folder: RunFolder, reason: str, superseded_by: str | None = None) -> bool:
+    """Asks a run to stop; False when it already has its verdict.
+
+    Args:
+        folder: the run.
+        reason: why, for people.
+        superseded_by: the run of a newer push; empty where that has not begun yet, None where
+            there is none.
+    """
     live = LiveRun(folder)
     if live.record.verdict is not None:
         return False
     if live.record.stop is None:
-        live.append(StopRequested(reason))
+        live.append(StopRequested(reason, superseded_by))
     return True

@@ -60,6 +60,11 @@ class RunFolder:
         return self.path / "build.log"
 
     @property
+    def driver_log(self) -> Path:
+        """What drivers said that nobody watches."""
+        return self.path / "driver.log"
+
+    @property
     def trials(self) -> Path:
         """One folder per trial: `log.txt` and `out/`."""
         return self.path / "trials"

@@ -8,7 +8,7 @@ from typing import Any
 
 from chaos.outcome import Outcome
 
-_OF_RESCUES = re.compile(r"runs/\*/(resumed\.log|lease/\d+)")
+_OF_RESCUES = re.compile(r"runs/\*/(driver\.log|lease/\d+)")
 """Files that a run has only where someone came to its rescue."""
 
 

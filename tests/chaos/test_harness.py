@@ -33,7 +33,7 @@ def wrong(disturbed: Outcome, *, costs_checkpoints: bool = False) -> tuple[str, 
 
 
 def test_a_run_that_ends_as_the_undisturbed_one_is_well() -> None:
-    rescued = _WELL.files | {"runs/*/resumed.log"}
+    rescued = _WELL.files | {"runs/*/driver.log"}
     again = Ledger((*_SAVED, ("trained", 3), ("saved", 3)))
     assert wrong(replace(_WELL, files=rescued, ledgers={0: again})) == ()
 

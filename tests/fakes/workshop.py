@@ -5,7 +5,9 @@ It is the real `Assembly` but for what needs Docker: the engine, the images, and
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +15,30 @@ from fakes.engine import FakeEngine
 from fakes.image_store import FakeImageStore
 from fakes.trainer import FakeTrainer, Score
 from pushtrain.assembly import Assembly
+from pushtrain.cli.following import Driver
 from pushtrain.entities import Detection, Image, ImagePlan, KnobValues
 from pushtrain.permissions import Grant
-from pushtrain.run import Progress
+from pushtrain.run import Drive, Progress
 from pushtrain.settings import ImageSettings, OperatorSettings, RelaunchSettings, RepositorySettings
-from pushtrain.store import LiveRun, Store
+from pushtrain.store import LiveRun, RunFolder, Store
 
 
 def more_is_better(values: KnobValues, seed: int) -> float:
     """For support.repositories.FOREST: 0.7 as pushed (10 trees of depth 4), more with both."""
     trees, depth = float(values.get("n_estimators", 10)), float(values.get("max_depth", 4))
     return min(0.7 + (trees - 10) / 400 + (depth - 4) / 40, 1.0)
+
+
+class DriverThread(threading.Thread):
+    """A driver."""
+
+    def __init__(self, drive: Callable[[RunFolder], None], folder: RunFolder) -> None:
+        super().__init__(target=drive, args=(folder,), daemon=True)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it has not ended yet."""
+        return self.is_alive()
 
 
 AT_ONCE = OperatorSettings(relaunch=RelaunchSettings(longest_pause=0))
@@ -58,6 +73,7 @@ class FakeWorkshop(Assembly):
         self.score, self.build, self.options = score, build, trainer or {}
         self.before_epoch, self.publishes = before_epoch, publishes
         self.trainers: list[FakeTrainer] = []
+        self.drivers: list[DriverThread] = []
         self.grants: list[Grant] = []
         self.live: LiveRun
         """The run that a test drives, for its `before_epoch`."""
@@ -65,6 +81,19 @@ class FakeWorkshop(Assembly):
         """The ids of the runs that were published, in order."""
         self.__dict__["engine"] = FakeEngine()
         self.__dict__["image_store"] = FakeImageStore()
+
+    @contextmanager
+    def start_driver(self, folder: RunFolder) -> Iterator[Driver]:
+        """A thread that drives the run; it may go on when nobody watches it any more."""
+        driver = DriverThread(self._drive, folder)
+        self.drivers.append(driver)
+        driver.start()
+        yield driver
+
+    def _drive(self, folder: RunFolder) -> None:
+        with folder.driving() as lease:
+            if lease is not None:
+                Drive(LiveRun(folder, lease=lease), self, lambda line: None).to_verdict()
 
     def plan_image(self, detection: Detection, settings: ImageSettings, root: Path) -> ImagePlan:
         """An image named after what is trained."""

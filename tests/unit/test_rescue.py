@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from pushtrain import rescue as module
+from pushtrain import drivers
+from pushtrain.detached import Detached, detach
 from pushtrain.entities import RunState
 from pushtrain.errors import JournalError
 from pushtrain.events import DriverLost, Event, Judged, Published, RunStarted, Warned
@@ -44,14 +43,13 @@ def rescue(store: Store, told: list[str]) -> Rescue:
 def started(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     """The commands of the drivers that were started: real processes, which do nothing."""
     commands: list[list[str]] = []
-    popen = module.subprocess.Popen
+    program = "import os; print('environment:', *sorted(os.environ), flush=True)"
 
-    def start(command: tuple[str, ...], **options: Any) -> Any:
+    def start(command: tuple[str, ...], log: Path) -> Detached:
         commands.append(list(command))
-        program = "import os; print('environment:', *sorted(os.environ), flush=True)"
-        return popen((sys.executable, "-c", program), **options)
+        return detach((sys.executable, "-c", program), log)
 
-    monkeypatch.setattr(module.subprocess, "Popen", start)
+    monkeypatch.setattr(drivers, "detach", start)
     return commands
 
 
@@ -88,7 +86,7 @@ def test_a_driver_outlives_the_build_that_started_it(
         monkeypatch.setenv(name, "7")
     folder = stored(store)
     rescue.resume(folder.id, IS_DUE)
-    log = folder.path / "resumed.log"
+    log = folder.path / "driver.log"
     until(lambda: log.read_text().endswith("\n"))
     names = set(log.read_text().split())
     assert not {"BUILD_ID", "JENKINS_NODE_COOKIE", "JENKINS_SERVER_COOKIE"} & names
@@ -117,7 +115,7 @@ def test_a_run_whose_drivers_keep_dying_is_judged_and_somebody_else_publishes_it
     assert verdict is not None
     assert (verdict.state, verdict.exit_code) == (RunState.FAILED, 1)
     assert "died 6 times in a row" in verdict.reason
-    assert "resumed.log" in verdict.reason
+    assert "driver.log" in verdict.reason
     assert verdict.goes_on
     assert started == [command(folder)]
     assert told == []  # the driver does
@@ -168,17 +166,3 @@ def test_a_damaged_run_is_an_error(store: Store, rescue: Rescue, started: list[l
             act(folder.id, IS_DUE)
         assert not folder.is_driven
     assert started == []
-
-
-def test_drivers_that_have_ended_are_no_zombies(
-    store: Store, rescue: Rescue, started: list[list[str]]
-) -> None:
-    folder = stored(store)
-    rescue.resume(folder.id, IS_DUE)
-    (first,) = rescue._drivers
-    until(lambda: os.waitid(os.P_PID, first.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG))
-    rescue.resume(folder.id, IS_DUE)
-    assert first.returncode == 0
-    assert first not in rescue._drivers
-    for driver in rescue._drivers:
-        driver.wait()

@@ -58,7 +58,7 @@ from pushtrain.events import (
 from pushtrain.journal import VERSION
 from pushtrain.lease import Lease
 from pushtrain.record import RunRecord
-from pushtrain.run import Drive, Request, begin, reopen, request_stop
+from pushtrain.run import Drive, Request, begin, begin_once, reopen, request_stop
 from pushtrain.settings import GIB, OperatorSettings
 from pushtrain.store import LiveRun, RunFolder, Store
 from support.repositories import FOREST, RIDGE, Repository
@@ -214,6 +214,33 @@ def test_what_was_left_out_of_the_tree_is_a_warning(
     assert any("secret" in warning for warning in live.record.warnings)
 
 
+def test_a_run_is_found_by_its_key_from_its_first_event_on(
+    workshop: FakeWorkshop, forest: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever is killed while a run begins leaves one that has its key, or none at all."""
+    found: list[RunFolder | None] = []
+
+    class Watched(LiveRun):
+        def append(self, event: Event) -> RunRecord:
+            found.append(workshop.store.by_key("k"))
+            record = super().append(event)
+            found.append(workshop.store.by_key("k"))
+            return record
+
+    monkeypatch.setattr(module, "LiveRun", Watched)
+    folder = begin_once(Request(str(forest.path)), "k", workshop.store, progress=quietly)
+    assert found == [None, folder]
+
+
+def test_what_could_not_begin_does_not_keep_its_key(
+    workshop: FakeWorkshop, forest: Repository, tmp_path: Path
+) -> None:
+    with pytest.raises(SourceError):
+        begin_once(Request(str(tmp_path / "nothing")), "k", workshop.store, progress=quietly)
+    folder = begin_once(Request(str(forest.path)), "k", workshop.store, progress=quietly)
+    assert workshop.store.by_key("k") == folder
+
+
 # --- one run per branch ------------------------------------------------------------------------
 
 
@@ -246,6 +273,25 @@ def test_other_branches_repositories_and_finished_runs_are_left_alone(
     started(workshop, repository, "main")
     assert [live.refresh().stop for live in elsewhere] == [None, None]
     assert finished.folder.journal.read_bytes() == before
+
+
+def test_a_lane_takes_the_place_of_the_branch(workshop: FakeWorkshop, forest: Repository) -> None:
+    """Two jobs of a build server may train one branch, and one job any commit."""
+    plain = started(workshop, forest, "main")
+    digits, strict = (started(workshop, forest, lane=lane) for lane in ("digits", "strict"))
+    assert [live.refresh().stop for live in (plain, digits, strict)] == [None, None, None]
+    newer = started(workshop, forest, lane="digits")
+    stop = digits.refresh().stop
+    assert stop is not None and stop.superseded_by == newer.id
+    assert [live.refresh().stop for live in (plain, strict, newer)] == [None, None, None]
+
+
+def test_lanes_of_repositories_are_their_own(workshop: FakeWorkshop, tmp_path: Path) -> None:
+    repositories = Repository(tmp_path), Repository(tmp_path, "other")
+    for each in repositories:
+        each.pushed({"train.py": FOREST})
+    older, _ = (started(workshop, each, lane="digits") for each in repositories)
+    assert older.refresh().stop is None
 
 
 def test_a_run_by_hand_stops_nobody(workshop: FakeWorkshop, forest: Repository) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Protocol
 
 from pushtrain.cli.progress import Progress
 from pushtrain.entities import RunState, Verdict
@@ -14,30 +15,54 @@ _PATIENCE = 6
 """Looks for which a run may be without a driver: one that has just begun takes its lock soon."""
 
 
-def follow(folder: RunFolder, progress: Progress) -> Verdict | None:
-    """Shows a run until its driver has published its verdict; None when the driver died before.
+class Driver(Protocol):
+    """A process that drives a run, or is about to."""
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it has not ended yet."""
+
+
+class Follower:
+    """Shows a run, from its first event on; each event once, however often it is followed.
 
     Args:
         folder: the run.
         progress: shows what has happened so far, and then what happens.
     """
-    live = LiveRun(folder, (progress.on_entry,), replay=True)
-    alone, told = 0, 0
-    while alone < _PATIENCE and (live.record.verdict is None or folder.is_driven):
-        alone = 0 if folder.is_driven else alone + 1
-        time.sleep(_LOOK)
-        live.refresh()
-        if live.record.state is RunState.BUILDING:
-            told = _tell_build(folder, told, progress)
-    return live.refresh().verdict
 
+    def __init__(self, folder: RunFolder, progress: Progress) -> None:
+        self._folder = folder
+        self._progress = progress
+        self._live = LiveRun(folder, (progress.on_entry,), replay=True)
+        self._told = 0
+        """How many lines of the build's log were shown."""
 
-def _tell_build(folder: RunFolder, told: int, progress: Progress) -> int:
-    """Shows what the build has said since; gives how many lines that is in all."""
-    try:
-        lines = folder.build_log.read_text("utf-8", "replace").splitlines()
-    except FileNotFoundError:
-        return told
-    for line in lines[told:]:
-        progress.on_line(line)
-    return len(lines)
+    def to_verdict(self, driver: Driver | None = None) -> Verdict | None:
+        """Goes on until the run's verdict is published, or nobody works on it any more.
+
+        Args:
+            driver: the process that was started to drive the run, where that is known.
+
+        Returns:
+            The verdict; None where its driver died before there was one.
+        """
+        alone = 0
+        while alone < _PATIENCE and not self._live.record.is_published:
+            is_driven = self._folder.is_driven or (driver is not None and driver.is_running)
+            alone = 0 if is_driven else alone + 1
+            time.sleep(_LOOK)
+            self._live.refresh()
+            if self._live.record.state is RunState.BUILDING:
+                self._tell_build()
+        return self._live.refresh().verdict
+
+    def _tell_build(self) -> None:
+        """Shows what the build has said since."""
+        try:
+            lines = self._folder.build_log.read_text("utf-8", "replace").splitlines()
+        except FileNotFoundError:
+            return
+        for line in lines[self._told :]:
+            self._progress.on_line(line)
+        self._told = max(self._told, len(lines))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 import click
 
 from pushtrain.assembly import Assembly
@@ -25,6 +27,8 @@ def command(run: str, finish: bool, as_json: bool) -> None:
     died goes on, too, and gets another verdict; with --finish only what its verdict leads to is
     done, where that was not.
     """
+    if finish:  # nobody's command: what ends it goes down with all else, and is no wish to stop
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
     assembly = Assembly.from_environment()
     folder = assembly.store.open(run)
     with folder.driving() as lease, progress_for(as_json=as_json) as progress:

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from importlib import import_module
 
 import click
 
 from pushtrain.assembly import Assembly
-from pushtrain.cli.following import follow
 from pushtrain.cli.progress import Progress, progress_for, verdict_line
 from pushtrain.cli.render import emit, json_option, verdict_json
+from pushtrain.cli.watching import watch
 from pushtrain.entities import Direction, Verdict, Wishes
 from pushtrain.events import Entry, KnobsFound
 from pushtrain.record import RunRecord
 from pushtrain.run import Drive, Request, begin, begin_once
 from pushtrain.settings import parse_duration
-from pushtrain.store import LiveRun, RunFolder, Store
+from pushtrain.store import LiveRun, RunFolder
 
 
 class _Duration(click.ParamType[float]):
@@ -53,7 +54,8 @@ DURATION = _Duration()
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True)
 @click.option("--network", is_flag=True, help="Let this run's containers use the network.")
 @click.option("--pushed", is_flag=True, help="REPO is a build server's clone of a push: its HEAD.")
-@click.option("--key", help="Go on with the run of this key, where there is one.")
+@click.option("--lane", help="Newer runs of a lane supersede older ones  [default: the --branch]")
+@click.option("--key", help="Watch the run of this key; it begins where there is none.")
 @click.option("--exit-zero", is_flag=True, help="Exit with 0 once there is a verdict, any verdict.")
 @click.option("--commit", is_flag=True, help="Commit the winning patch to a branch of REPO.")
 @json_option
@@ -72,6 +74,7 @@ def command(
     seed: int,
     network: bool,
     pushed: bool,
+    lane: str | None,
     key: str | None,
     exit_zero: bool,
     commit: bool,
@@ -81,6 +84,9 @@ def command(
 
     REPO is a Git URL or path, or a plain directory. The code itself stays as it is: what is
     tuned is tuned in a copy, and the winning change is given as a patch.
+
+    With --key the run is driven by a process of its own. This command only watches it, and may be
+    ended and started again: it goes on with the same run.
 
     \b
       pushtrain run .
@@ -101,31 +107,46 @@ def command(
         parallel=parallel,
         seed=seed,
         commit=commit,
+        lane=lane,
     )
     assembly = Assembly.from_environment()
     request = Request(repository, rev, branch, pushed, wishes)
-    with progress_for(as_json=as_json) as progress:
-        folder = _begun(request, key, assembly.store, progress)
-        verdict = drive(folder, assembly, progress)
+    if key is not None:
+        folder, verdict = _watched(request, key, assembly, as_json=as_json)
+    else:
+        with progress_for(as_json=as_json) as progress:
+            begun = begin(request, assembly.store, (progress.on_entry,), progress.on_line)
+            folder, verdict = begun.folder, _driven(begun.folder, assembly, progress)
     conclude(verdict, folder, as_json=as_json, exit_zero=exit_zero)
 
 
-def _begun(request: Request, key: str | None, store: Store, progress: Progress) -> RunFolder:
-    if key is None:
-        return begin(request, store, (progress.on_entry,), progress.on_line).folder
-    return begin_once(request, key, store, (progress.on_entry,), progress.on_line)
+def _driven(folder: RunFolder, assembly: Assembly, progress: Progress) -> Verdict:
+    """Drives a run in this process; a signal stops it."""
+    with folder.driving() as lease:
+        if lease is not None:
+            live = LiveRun(folder, (progress.on_entry, _import_ahead), lease=lease)
+            return Drive(live, assembly, progress.on_line).to_verdict()
+    return watch(folder, assembly, progress)  # a monitor thought that it was abandoned
 
 
-def drive(folder: RunFolder, assembly: Assembly, progress: Progress) -> Verdict:
-    """Drives a run to its verdict; while another process does, it is followed."""
-    while True:
-        with folder.driving() as lease:
-            if lease is not None:
-                live = LiveRun(folder, (progress.on_entry, _import_ahead), lease=lease)
-                return Drive(live, assembly, progress.on_line).to_verdict()
-        verdict = follow(folder, progress)
-        if verdict is not None:
-            return verdict
+def _watched(
+    request: Request, key: str, assembly: Assembly, *, as_json: bool
+) -> tuple[RunFolder, Verdict]:
+    """Has a run driven by a process of its own; a signal ends the watching alone."""
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # not under nohup
+        signal.signal(signal.SIGHUP, signal.getsignal(signal.SIGTERM))
+    with progress_for(as_json=as_json) as progress:
+        folder = begin_once(request, key, assembly.store, (), progress.on_line)
+    try:
+        with progress_for(as_json=as_json) as progress:
+            return folder, watch(folder, assembly, progress)
+    except KeyboardInterrupt:
+        click.echo(
+            f"run {folder.id} goes on without this command: `pushtrain show {folder.id} --follow` "
+            f"watches it, `pushtrain stop {folder.id}` stops it",
+            err=True,
+        )
+        raise
 
 
 def _import_ahead(entry: Entry, _: RunRecord) -> None:

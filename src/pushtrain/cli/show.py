@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 import click
 
-from pushtrain.cli.following import follow
+from pushtrain.cli.following import Follower
 from pushtrain.cli.progress import changes, outcome, progress_for, verdict_line
 from pushtrain.cli.render import ago, emit, fixed, json_option, verdict_json
 from pushtrain.cli.runs import state
@@ -40,7 +40,7 @@ def command(run: str, follow: bool, as_json: bool) -> None:
 
 def _follow(folder: RunFolder, *, as_json: bool) -> None:
     with progress_for(as_json=as_json) as progress:
-        verdict = follow(folder, progress)
+        verdict = Follower(folder, progress).to_verdict()
     if verdict is None:
         raise PushtrainError(
             f"run {folder.id} was abandoned: no process works on it",

@@ -3,8 +3,8 @@
 from pushtrain.source.checkout import checkout
 from pushtrain.source.data import fingerprint
 from pushtrain.source.location import identity
-from pushtrain.source.origin import origin
+from pushtrain.source.origin import pushed
 from pushtrain.source.tree import Cap
 from pushtrain.source.tuned import commit_patch
 
-__all__ = ["Cap", "checkout", "commit_patch", "fingerprint", "identity", "origin"]
+__all__ = ["Cap", "checkout", "commit_patch", "fingerprint", "identity", "pushed"]

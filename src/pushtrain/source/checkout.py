@@ -131,8 +131,8 @@ def _resolve(
     except GitError as error:
         raise _missing(location, options, revision, error) from None
     reference = git("rev-parse", "--symbolic-full-name", name, where=options, accept=(0, 128))
-    kind, _, branch = reference.decode("utf-8", "replace").strip().rpartition("refs/heads/")
-    return found.decode().strip(), branch if branch and not kind else None
+    full, prefix = reference.decode("utf-8", "replace").strip(), "refs/heads/"
+    return found.decode().strip(), full.removeprefix(prefix) if full.startswith(prefix) else None
 
 
 def _missing(

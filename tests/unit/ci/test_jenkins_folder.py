@@ -17,9 +17,9 @@ import yaml
 
 from pushtrain.ci.plugins import needed
 from support.jenkins_replay import DATA, recordings
+from support.pipeline import check_groovy
 
 JENKINS = Path(__file__).parents[3] / "jenkins"
-SYNTAX = Path(__file__).parents[2] / "support" / "groovy_syntax.groovy"
 
 
 def _pinned() -> dict[str, str]:
@@ -122,18 +122,7 @@ def test_all_ports_are_on_loopback() -> None:
 
 @pytest.mark.parametrize("path", sorted(JENKINS.glob("controller/init.groovy.d/*")), ids=str)
 def test_what_the_controller_runs_at_its_start_is_groovy(path: Path) -> None:
-    groovy = shutil.which("groovy")
-    if groovy is None:
-        pytest.fail("this test needs Groovy: apt-get install groovy", pytrace=False)
-    java = Path(os.path.realpath(shutil.which("java") or "/usr/bin/java"))
-    done = subprocess.run(
-        [groovy, str(SYNTAX), str(path)],
-        env={**os.environ, "JAVA_HOME": str(java.parents[1])},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    check_groovy(path)
 
 
 def test_what_the_images_copy_is_there() -> None:

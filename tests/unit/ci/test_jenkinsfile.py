@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import importlib
 import json
-import os
 import re
-import shutil
 import subprocess
-from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -16,9 +13,8 @@ import pytest
 
 from pushtrain.ci.definitions import Training, jenkinsfile, shared
 from pushtrain.ci.plugins import needed
+from support.pipeline import Call, read_calls
 
-ROOT = Path(__file__).parents[3]
-SYNTAX = ROOT / "tests" / "support" / "groovy_syntax.groovy"
 TRAININGS = {
     "own": None,
     "plain": Training("https://git.example.org/team/digits.git"),
@@ -32,6 +28,7 @@ STEPS = {
     "archiveArtifacts": "workflow-basic-steps",
     "readFile": "workflow-basic-steps",
     "catchError": "workflow-basic-steps",
+    "retry": "workflow-basic-steps",
     "publishHTML": "htmlpublisher",
     "emailext": "email-ext",
     "script": "pipeline-model-definition",
@@ -46,48 +43,22 @@ OPTIONS = {
     "timeout",
     "skipDefaultCheckout",
 }
-_PLAIN_GROOVY = {"trim"}
-
-
-@dataclass(frozen=True)
-class Call:
-    around: tuple[str, ...]
-    name: str
-    arguments: tuple[str, ...]
-
-
-def _calls(text: str, place: Path) -> list[Call]:
-    groovy = shutil.which("groovy")
-    if groovy is None:
-        pytest.fail("this test needs Groovy: apt-get install groovy", pytrace=False)
-    java = Path(os.path.realpath(shutil.which("java") or "/usr/bin/java"))
-    file = place / "Jenkinsfile"
-    file.write_text(text, "utf-8")
-    done = subprocess.run(
-        [groovy, str(SYNTAX), str(file)],
-        env={**os.environ, "JAVA_HOME": str(java.parents[1])},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    rows = [line.split("\t") for line in done.stdout.splitlines()]
-    return [Call(tuple(r[0].split("/")) if r[0] else (), r[1], tuple(r[2:])) for r in rows]
+_PLAIN_GROOVY = {"trim", "=", "if"}
 
 
 @pytest.fixture(scope="module", params=list(TRAININGS))
 def calls(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> list[Call]:
-    return _calls(jenkinsfile(TRAININGS[request.param]), tmp_path_factory.mktemp("groovy"))
+    return read_calls(jenkinsfile(TRAININGS[request.param]), tmp_path_factory.mktemp("groovy"))
 
 
 def _steps(calls: list[Call]) -> list[Call]:
-    inside = {"steps", "always", "failure", "aborted"}
+    inside = {"steps", "aborted", "notBuilt", "failure"}
     return [call for call in calls if inside & set(call.around)]
 
 
 def test_a_broken_pipeline_is_noticed(tmp_path: Path) -> None:
     with pytest.raises(AssertionError, match=r"expecting|unexpected"):
-        _calls("pipeline {\n  stages {\n", tmp_path)
+        read_calls("pipeline {\n  stages {\n", tmp_path)
 
 
 def test_the_stages_of_a_push(calls: list[Call]) -> None:
@@ -106,8 +77,40 @@ def test_only_steps_of_the_listed_plugins_are_used(calls: list[Call]) -> None:
 
 def test_each_stage_of_work_is_one_command(calls: list[Call]) -> None:
     for stage in ("Detect", "Image", "Train until target"):
-        inside = [c for c in _steps(calls) if f"stage:{stage}" in c.around]
-        assert [c.name for c in inside] == ["sh"]
+        inside = [c for c in _steps(calls) if c.around[-1] in {"steps", "retry"}]
+        assert [c.name for c in inside if f"stage:{stage}" in c.around and c.name != "retry"] == [
+            "sh"
+        ]
+
+
+def test_all_steps_share_a_run_that_no_other_build_shares(calls: list[Call]) -> None:
+    """Builds of a job that is made anew count from 1 again: their tags come again, too."""
+    (key,) = [c.arguments for c in calls if c.around == ("pipeline", "environment")]
+    assert key == ("RUN_KEY", "$env.BUILD_TAG-$currentBuild.startTimeInMillis")
+    for call in calls:
+        if call.name == "sh" and call.arguments[0].split()[1] not in {"detect", "image"}:
+            assert '"$RUN_KEY"' in call.arguments[0]
+
+
+def test_who_ends_a_build_while_it_trains_ends_its_run(calls: list[Call]) -> None:
+    (train,) = [c for c in calls if c.arguments == ("Train until target",)]
+    (post,) = train.blocks("post")
+    first = {one.name: one.inner[0].arguments for one in post.inner}
+    assert first == {
+        "aborted": ('pushtrain stop "$RUN_KEY"',),
+        "notBuilt": ('pushtrain stop "$RUN_KEY" --superseded',),
+    }
+
+
+def test_jenkins_mails_only_what_pushtrain_cannot(calls: list[Call]) -> None:
+    """A verdict is mailed by pushtrain; it is told from the build's description, which has it."""
+    mails = [call for call in calls if call.name == "emailext"]
+    push = ("pipeline", "stages", "stage:Push", "post")
+    around = [mail.around[len(push) :] for mail in mails if mail.around[: len(push)] == push]
+    assert around == [("failure",), ("aborted", "script", "if")]
+    assert len(around) == len(mails)
+    (asked,) = [call.arguments for call in calls if call.name == "if"]
+    assert asked == ("(currentBuild.description == null)",)
 
 
 def test_no_text_that_groovy_would_fill_in_reaches_a_shell() -> None:
@@ -150,7 +153,8 @@ def _run(agent: Path, line: str, **variables: str) -> tuple[int, list[list[str]]
     environment = {
         "PATH": f"{agent}:/usr/bin:/bin",
         "SAID": str(said),
-        "BUILD_TAG": "jenkins-pushtrain-digits-7",
+        "RUN_KEY": "jenkins-pushtrain-digits-7-1795460626000",
+        "JOB_NAME": "pushtrain/digits",
         **variables,
     }
     shell = ["sh", "-xe", "-c", line]
@@ -176,7 +180,7 @@ def _unknown(arguments: list[str]) -> str:
 
 def test_every_shell_line_is_one_command_of_pushtrain(agent: Path) -> None:
     lines = _shell_lines()
-    assert len(lines) == 7
+    assert len(lines) == 9
     for line in lines:
         assert len(_run(agent, line)[1]) == 1, line
 
@@ -185,7 +189,8 @@ def test_parameters_reach_the_command_as_options_and_empty_ones_do_not(agent: Pa
     line = next(one for one in _shell_lines() if " run " in one)
     _, (plain,) = _run(agent, line, **dict.fromkeys(WISHES, ""))
     assert not {"--target", "--metric", "--trials", "--time"} & set(plain)
-    assert plain[plain.index("--key") + 1] == "jenkins-pushtrain-digits-7"
+    assert plain[plain.index("--key") + 1] == "jenkins-pushtrain-digits-7-1795460626000"
+    assert plain[plain.index("--lane") + 1] == "pushtrain/digits"
     _, (asked,) = _run(agent, line, **{**WISHES, "METRIC": "a b; touch x"})
     assert asked[-8:] == [
         *("--target", "0.97", "--metric", "a b; touch x", "--trials", "30", "--time", "10m")
@@ -217,5 +222,5 @@ def test_pushtrain_takes_every_command_line(line: str, agent: Path) -> None:
 
 
 def test_the_tool_tells_the_calls(tmp_path: Path) -> None:
-    (call,) = _calls("a('b', c: 'd')", tmp_path)
+    (call,) = read_calls("a('b', c: 'd')", tmp_path)
     assert json.dumps([call.around, call.name, call.arguments]) == '[[], "a", ["c=d", "b"]]'

@@ -11,10 +11,12 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from fakes.workshop import FakeWorkshop
-from pushtrain.entities import RunState
+from pushtrain.assembly import Assembly
+from pushtrain.cli import following
+from pushtrain.entities import RunState, Wishes
 from pushtrain.events import RunStarted
 from pushtrain.run import Request, begin
-from pushtrain.store import LiveRun
+from pushtrain.store import LiveRun, RunFolder
 from support.repositories import FOREST, Repository
 
 Pushtrain = Callable[..., Any]
@@ -55,6 +57,47 @@ def _entries(live: LiveRun) -> list[Any]:
     return seen
 
 
+class Dying(FakeWorkshop):
+    """A workshop whose first drivers die before they do anything."""
+
+    deaths = 0
+
+    def _drive(self, folder: RunFolder) -> None:
+        if self.deaths:
+            self.deaths -= 1
+        else:
+            super()._drive(folder)
+
+
+def _dying(home: Path, monkeypatch: pytest.MonkeyPatch, deaths: int) -> Dying:
+    made = Dying(home)
+    made.deaths = deaths
+    monkeypatch.setattr(Assembly, "from_environment", lambda: made)
+    monkeypatch.setattr(following, "_LOOK", 0.005)
+    return made
+
+
+def test_a_driver_that_dies_is_replaced_and_counted(
+    pushtrain: Pushtrain, home: Path, monkeypatch: pytest.MonkeyPatch, repository: Repository
+) -> None:
+    workshop = _dying(home, monkeypatch, 2)
+    said = pushtrain("run", repository.path, "--key", "k", "--json")
+    assert (said.code, said.lines[-1]["met"]) == (0, True)
+    assert [line["times"] for line in said.lines if line["event"] == "driver_lost"] == [1, 2]
+    assert [line["event"] for line in said.lines].count("run_started") == 1
+    assert workshop.published == [said.lines[-1]["run"]]
+
+
+def test_drivers_that_keep_dying_are_told_of(
+    pushtrain: Pushtrain, home: Path, monkeypatch: pytest.MonkeyPatch, repository: Repository
+) -> None:
+    workshop = _dying(home, monkeypatch, 99)
+    said = pushtrain("run", repository.path, "--key", "k")
+    assert said.code == 1
+    assert "drivers keep dying" in said.err and "driver.log" in said.err
+    assert workshop.store.open("k").record().verdict is None  # a monitor may still go on with it
+
+
 def test_exit_zero_is_about_the_verdict_being_there_not_about_what_it_is(
     pushtrain: Pushtrain, workshop: FakeWorkshop, repository: Repository
 ) -> None:
@@ -73,9 +116,35 @@ def test_a_build_servers_clone_stands_for_what_was_pushed(
     run = pushtrain("run", repository.clone, "--pushed", "--json").lines[-1]["run"]
     push = workshop.store.open(run).record().push
     assert push is not None
-    assert (push.repository, push.commit) == (str(repository.path), head)
+    assert (push.repository, push.commit, push.branch) == (str(repository.path), head, "main")
     assert not push.is_own_directory
     assert not (workshop.store.open(run).source / "leftover.txt").exists()
+
+
+def test_a_commit_of_several_branches_is_of_none_for_certain(
+    pushtrain: Pushtrain, workshop: FakeWorkshop, repository: Repository
+) -> None:
+    repository.push("HEAD:refs/heads/dev")
+    repository.git("checkout", "--quiet", "--detach", cwd=repository.clone)
+    run = pushtrain("run", repository.clone, "--pushed", "--json").lines[-1]["run"]
+    push = workshop.store.open(run).record().push
+    assert push is not None and push.branch is None
+
+
+def test_a_newer_build_of_a_job_supersedes_the_run_of_the_older_one(
+    pushtrain: Pushtrain, workshop: FakeWorkshop, repository: Repository
+) -> None:
+    pushed = ("run", repository.clone, "--pushed", "--lane")
+    older = begin(
+        Request(str(repository.clone), is_pushed=True, wishes=Wishes(lane="pushtrain/digits")),
+        workshop.store,
+        progress=lambda line: None,
+    )
+    assert pushtrain(*pushed, "pushtrain/strict").code == 0
+    assert older.refresh().stop is None
+    newer = pushtrain(*pushed, "pushtrain/digits", "--json").lines[-1]["run"]
+    stop = older.refresh().stop
+    assert stop is not None and stop.superseded_by == newer
 
 
 def test_pushed_needs_a_clone(pushtrain: Pushtrain, workshop: FakeWorkshop, tmp_path: Path) -> None:

@@ -465,6 +465,25 @@ def test_stop_a_run_that_is_under_way(
     assert (said.code, said.out.split()[-2:]) == (0, ["stopped", "already"])
 
 
+def test_stop_ends_a_run_whose_driver_died(
+    pushtrain: Pushtrain, workshop: FakeWorkshop, program: Path
+) -> None:
+    live = begin(Request(str(program)), workshop.store, progress=lambda line: None)
+    said = pushtrain("stop", live.id, "--json")
+    assert (said.code, said.json["state"]) == (0, "stopped")
+    assert workshop.published == [live.id]
+    assert workshop.trained == []
+
+
+def test_what_a_newer_push_takes_the_place_of_ends_as_that(
+    pushtrain: Pushtrain, workshop: FakeWorkshop, program: Path
+) -> None:
+    live = begin(Request(str(program)), workshop.store, progress=lambda line: None)
+    assert pushtrain("stop", live.id, "--superseded", "--json").json["state"] == "superseded"
+    verdict = live.refresh().verdict
+    assert verdict is not None and verdict.reason.startswith("superseded by a newer push")
+
+
 def test_stop_waits_no_longer_than_told(pushtrain: Pushtrain, workshop: FakeWorkshop) -> None:
     folder = stored(workshop, state=RunState.TRAINING)
     with folder.driving():
@@ -695,7 +714,7 @@ def test_json_holds_no_constants_that_json_does_not_know() -> None:
 def test_the_lists_of_commands_and_modules_agree() -> None:
     here = Path(cli.__file__).parent
     modules = {path.stem for path in here.iterdir() if path.suffix in (".py", "")}
-    modules -= {"__init__", "__pycache__", "following", "render", "progress"}
+    modules -= {"__init__", "__pycache__", "following", "watching", "render", "progress"}
     modules -= {"live_view", "tables"}
     assert modules == set(cli.COMMANDS)
 
