@@ -120,6 +120,13 @@ def _agents(server: JenkinsServer, facts: ServerFacts) -> Iterator[Finding]:
             f"no agent with the label {LABEL} is online{f' ({offline} is not)' if offline else ''}",
             "docs/22-jenkins-security.md shows how to add one",
         )
+    if sum(node.executors for node in online) == 1:
+        yield Finding(
+            "executors",
+            Health.WARNING,
+            f"agent {online[0].name} has the only one: the monitor waits while a build trains",
+            "give it two or more (its page, Configure)",
+        )
     for node in online:
         yield _engine(server, node)
         if node.skew is not None and abs(node.skew) > _MOST_SKEW:

@@ -52,6 +52,9 @@ def test_agents() -> None:
         assert _bad(_server(nodes=nodes))["agents"].health is Health.PROBLEM
     slow = _bad(_server(nodes=(an_agent(skew=90.0),)))
     assert "90 s" in slow["agent agent"].message
+    busy = _bad(_server(nodes=(an_agent(executors=1),)))
+    assert "the monitor waits" in busy["executors"].message
+    assert _bad(_server(nodes=(an_agent(executors=1), an_agent(name="b", executors=1)))) == {}
 
 
 def test_an_engine_that_does_not_answer_and_one_that_we_may_not_ask() -> None:
