@@ -44,7 +44,7 @@ class What(StrEnum):
     REMOVE = "remove"
     """A container of a run that nobody works on is removed."""
     REMOVE_CHECKPOINTS = "remove checkpoints"
-    """A volume of a run that is over is removed: checkpoints, or what others left of a container."""
+    """A volume of a run that is over is removed: checkpoints, or what a container left."""
     DISCARD = "discard"
     """What is left of a run that never began is removed."""
     DELIVER = "deliver"

@@ -56,7 +56,9 @@ _STEPS = {
         "raise the budget (--trials, --time): what was learnt is kept and tried first; "
         "or widen [knobs] in pushtrain.toml, or lower the target"
     ),
-    Outcome.STOPPED: "go on with it by `pushtrain resume`, which continues from its checkpoints, or push again",
+    Outcome.STOPPED: (
+        "go on with it by `pushtrain resume`, which continues from its checkpoints, or push again"
+    ),
     Outcome.SUPERSEDED: "look at the run of the newer push: pushtrain runs",
 }
 
