@@ -27,6 +27,7 @@ from pushtrain.entities import (
     Verdict,
     Wishes,
 )
+from pushtrain.processes import Process
 
 _STRICT = ConfigDict(extra="forbid")
 
@@ -186,9 +187,13 @@ class Warned:
 
 @dataclass(frozen=True, slots=True, config=_STRICT)
 class DriverLost:
-    """The monitor found the run without a driver and starts a new one, for the `times`-th time."""
+    """The monitor found the run without a driver and starts a new one, for the `times`-th time.
+
+    `driver` is the process that drove it before, where it did not end by itself.
+    """
 
     times: int
+    driver: Process | None = None
     event: Literal["driver_lost"] = "driver_lost"
 
 

@@ -48,6 +48,7 @@ from pushtrain.events import (
     TrialStarted,
     Warned,
 )
+from pushtrain.processes import Process
 
 _T = TypeVar("_T")
 
@@ -85,6 +86,7 @@ class RunRecord:
         drivers_lost: how often in a row the monitor had to start a new driver: since a trial, or
             the run itself, came to its end.
         driver_lost: when it did last.
+        lost_driver: the process that had driven the run then, where that is known.
         stop: the request to stop, where one was made.
         data_directories: fingerprints of the declared data directories, by mount point.
         is_published: whether all that the verdict leads to is done.
@@ -126,6 +128,7 @@ class RunRecord:
     seconds_lost: float = 0.0
     drivers_lost: int = 0
     driver_lost: float = 0.0
+    lost_driver: Process | None = None
     stop: StopRequested | None = None
     verdict: Verdict | None = None
     is_published: bool = False
@@ -230,8 +233,8 @@ def _after(record: RunRecord, entry: Entry) -> RunRecord:  # noqa: PLR0911, PLR0
             return replace(record, warnings=(*record.warnings, event.message))
         case StopRequested() as event:
             return replace(record, stop=record.stop or event)
-        case DriverLost(times=times):
-            return replace(record, drivers_lost=times, driver_lost=entry.time)
+        case DriverLost(times=times, driver=driver):
+            return replace(record, drivers_lost=times, driver_lost=entry.time, lost_driver=driver)
         case StateChanged() as event:
             return replace(record, state=event.state)
         case Judged() as event:
@@ -274,6 +277,7 @@ def _kept_epochs(record: RunRecord, event: TrialStarted) -> tuple[Epoch, ...]:
 
 def _after_attempt(record: RunRecord, event: AttemptFailed) -> RunRecord:
     attempts = (*record.failed_attempts.get(event.trial, ()), event)
+    told = record.seconds_told.get(event.trial, 0.0)
     return replace(
         record,
         failed_attempts={**record.failed_attempts, event.trial: attempts},
@@ -281,6 +285,8 @@ def _after_attempt(record: RunRecord, event: AttemptFailed) -> RunRecord:
         memory=event.memory or record.memory,
         shm=event.shm or record.shm,
         seconds_told=_without(record.seconds_told, event.trial),
+        # Of an attempt whose driver died nobody knows more than what its epochs told.
+        seconds_lost=record.seconds_lost + max(told - event.seconds, 0.0),
     )
 
 
@@ -317,6 +323,7 @@ def _judged(record: RunRecord, event: Judged) -> RunRecord:
         seconds_told={},
         seconds_lost=record.seconds_lost + sum(record.seconds_told.values()),
         drivers_lost=0,
+        lost_driver=None,
     )
 
 

@@ -41,7 +41,8 @@ class Rescue:
         with _taken(folder) as live:
             if live is None or not is_due(live.record):
                 return False
-            live.append(DriverLost(live.record.drivers_lost + 1))
+            assert live.lease is not None
+            live.append(DriverLost(live.record.drivers_lost + 1, live.lease.heir_of))
         start_driver(folder).close()
         return True
 

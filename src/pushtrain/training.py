@@ -346,6 +346,7 @@ def _abandoned(live: LiveRun, started: TrialStarted) -> Failure | None:
     attempts = live.record.failed_attempts.get(started.trial, ())
     has_failed = bool(attempts) and attempts[-1].attempt == started.attempt
     before = live.lease.heir_of if live.lease is not None else None
+    before = before or live.record.lost_driver
     if has_failed or before is None:
         return None
     is_here = before.boot == Process.this().boot

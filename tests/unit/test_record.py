@@ -45,6 +45,7 @@ from pushtrain.events import (
     TrialStarted,
     Warned,
 )
+from pushtrain.processes import Process
 from pushtrain.record import CONFIRMATION, RunRecord, fold
 from support import records
 from support.records import failed, run, trial
@@ -192,8 +193,10 @@ def test_a_confirmation_is_never_the_best() -> None:
 
 
 def test_drivers_that_died_in_a_row_are_counted() -> None:
-    record = folded(*records.events(state=RunState.TRAINING), DriverLost(1), DriverLost(2))
+    me = Process.this()
+    record = folded(*records.events(state=RunState.TRAINING), DriverLost(1), DriverLost(2, me))
     assert (record.drivers_lost, record.driver_lost) == (2, record.updated)
+    assert record.lost_driver == me
     assert folded(TrialEnded(trial(9)), start=record).drivers_lost == 0
     assert folded(records.events()[-1], start=record).drivers_lost == 0
 
@@ -226,6 +229,13 @@ def test_the_time_of_attempts_that_failed_counts_once() -> None:
     record = folded(Reopened(), start=record)
     assert record.seconds_trained == 9.0
     assert folded(TrialEnded(replace(trial(1), seconds=8.0)), start=record).seconds_trained == 12.0
+
+
+def test_of_an_attempt_whose_driver_died_what_its_epochs_told_counts() -> None:
+    gone = AttemptFailed(1, 1, Failure(Cause.DRIVER_GONE, "gone"), 0.0)
+    record = folded(TrialStarted(1, {}, 0, "x"), EpochEnded(1, Epoch(1, {}, 2.0)), gone)
+    assert record.seconds_trained == 2.0
+    assert folded(TrialEnded(replace(trial(1), seconds=8.0)), start=record).seconds_trained == 10.0
 
 
 def test_a_verdict_ends_what_is_under_way_and_its_time_counts() -> None:

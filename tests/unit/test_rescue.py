@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,11 +15,12 @@ from pushtrain.entities import RunState
 from pushtrain.errors import JournalError
 from pushtrain.events import DriverLost, Event, Judged, Published, RunStarted, Warned
 from pushtrain.journal import Journal
+from pushtrain.processes import Process
 from pushtrain.record import RunRecord
 from pushtrain.rescue import Rescue
 from pushtrain.store import LiveRun, RunFolder, Store
 from support import records
-from support.paused import until
+from support.paused import other, until
 
 IS_DUE: Callable[[RunRecord], bool] = lambda record: True  # noqa: E731
 NOT_DUE: Callable[[RunRecord], bool] = lambda record: False  # noqa: E731
@@ -72,8 +74,16 @@ def test_a_new_driver_is_noted_before_it_is_started(
     store: Store, rescue: Rescue, started: list[list[str]]
 ) -> None:
     folder = stored(store, DriverLost(1))
+
+    def drive(pipe: Any) -> None:
+        with folder.driving():
+            pipe.send(Process.this())
+            pipe.recv()
+
+    with other(drive) as driver:
+        before = driver.hear()
     assert rescue.resume(folder.id, IS_DUE)
-    assert events(folder)[-1] == DriverLost(2)
+    assert events(folder)[-1] == DriverLost(2, before)
     assert started == [command(folder)]
     assert not folder.is_driven  # the lease is free for it
 

@@ -42,6 +42,7 @@ from pushtrain.errors import (
 )
 from pushtrain.events import (
     DataRead,
+    DriverLost,
     EpochEnded,
     Event,
     ImageReady,
@@ -938,6 +939,17 @@ def test_an_attempt_whose_driver_is_gone_is_told(tmp_path: Path, boot: str, caus
     assert failed.failure.cause is cause
     assert "its driver is gone (process 77 on there)" in again.results[0].notes[0]
     assert again.results[0].attempts == 2
+
+
+def test_an_attempt_whose_driver_the_monitor_replaced_is_told(tmp_path: Path) -> None:
+    """It took the lease itself to say so, so that the new driver is nobody's heir."""
+    bench = Bench(tmp_path, trials=1)
+    bench.live.append(TrialStarted(0, {"units": 16, "rate": 0.01}, 7, "as pushed"))
+    bench.live.append(DriverLost(1, replace(Process.this(), pid=77, host="there")))
+    again = bench.restarted()
+    again.train()
+    (failed,) = again.live.record.failed_attempts[0]
+    assert failed.failure.cause is Cause.DRIVER_GONE
 
 
 def test_what_an_attempt_says_again_is_written_once(tmp_path: Path) -> None:

@@ -50,4 +50,4 @@ def _note_lost_driver(folder: RunFolder) -> None:
                 hint=f"see {folder.driver_log}; `pushtrain monitor` goes on with it",
                 run=folder.id,
             )
-        live.append(DriverLost(live.record.drivers_lost + 1))
+        live.append(DriverLost(live.record.drivers_lost + 1, lease.heir_of))
