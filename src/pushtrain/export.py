@@ -39,7 +39,9 @@ def export(folder: RunFolder, target: Path) -> Path:
         (target / "title.txt").write_text(
             f"{said.project}@{said.commit}: {said.outcome}\n", "utf-8"
         )
-        (target / "summary.txt").write_text(f"{value}, {trials} trials\n", "utf-8")
+        (target / "summary.txt").write_text(
+            f"{value}, {trials} trial{'' if trials == 1 else 's'}\n", "utf-8"
+        )
     except OSError as error:
         raise UsageError(
             f"{target} cannot be written: {error}", hint="give a directory of your own"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import NoReturn
 
 import click
 
@@ -11,6 +12,7 @@ from pushtrain.cli.progress import changes, outcome, progress_for, verdict_line
 from pushtrain.cli.render import ago, emit, fixed, json_option, verdict_json
 from pushtrain.cli.runs import state
 from pushtrain.cli.tables import table
+from pushtrain.entities import Verdict
 from pushtrain.errors import PushtrainError
 from pushtrain.record import RunRecord
 from pushtrain.settings import home
@@ -21,24 +23,32 @@ from pushtrain.telling.text import duration
 @click.command()
 @click.argument("run", metavar="RUN", default="last")
 @click.option("-f", "--follow", is_flag=True, help="Go on until the run has its verdict.")
+@click.option("--verdict", is_flag=True, help="Show the verdict alone.")
 @json_option
-def command(run: str, follow: bool, as_json: bool) -> None:
+def command(run: str, follow: bool, verdict: bool, as_json: bool) -> None:
     """Show the run whose id begins with RUN (default: the newest).
 
-    With --follow the exit code is the run's own.
+    With --follow or --verdict the exit code is the run's own.
     """
     folder = Store(home()).open(run)
     if follow:
         _follow(folder, as_json=as_json)
-        return
     record = folder.record()
+    if verdict:
+        if record.verdict is None:
+            raise PushtrainError(
+                f"run {folder.id} has no verdict yet",
+                hint=f"`pushtrain show {folder.id} --follow` waits for it",
+                run=folder.id,
+            )
+        _conclude(folder, record.verdict, as_json=as_json)
     if as_json:
         emit(_facts(folder, record))
     else:
         _show(folder, record)
 
 
-def _follow(folder: RunFolder, *, as_json: bool) -> None:
+def _follow(folder: RunFolder, *, as_json: bool) -> NoReturn:
     with progress_for(as_json=as_json) as progress:
         verdict = Follower(folder, progress).to_verdict()
     if verdict is None:
@@ -47,6 +57,10 @@ def _follow(folder: RunFolder, *, as_json: bool) -> None:
             hint=f"`pushtrain resume {folder.id}` goes on with it",
             run=folder.id,
         )
+    _conclude(folder, verdict, as_json=as_json)
+
+
+def _conclude(folder: RunFolder, verdict: Verdict, *, as_json: bool) -> NoReturn:
     if as_json:
         emit(verdict_json(verdict, folder.path))
     else:

@@ -310,6 +310,20 @@ def test_following_a_finished_run_tells_it_all_and_ends_with_its_code(
     assert said.lines[-1]["event"] == "verdict"
 
 
+def test_the_verdict_alone_ends_with_the_runs_code(
+    pushtrain: Pushtrain, workshop: FakeWorkshop
+) -> None:
+    stored(workshop, state=RunState.SPENT)
+    said = pushtrain("show", "--verdict")
+    assert (said.code, said.out.count("\n")) == (3, 1)
+    assert said.out.startswith("SPENT: ")
+    assert pushtrain("show", "--verdict", "--json").json["exit_code"] == 3
+    stored(workshop, state=RunState.TRAINING)
+    said = pushtrain("show", "--verdict")
+    assert (said.code, said.out) == (1, "")
+    assert "has no verdict yet" in said.err
+
+
 def test_following_an_abandoned_run_says_so(pushtrain: Pushtrain, workshop: FakeWorkshop) -> None:
     stored(workshop, state=RunState.TRAINING)
     said = pushtrain("show", "--follow")
