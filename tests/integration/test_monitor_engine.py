@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import queue
+import tarfile
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,13 +17,15 @@ from pushtrain.engine import docker_events
 from pushtrain.engine.connection import Connection
 from pushtrain.engine.docker_engine import DockerEngine
 from pushtrain.engine.docker_events import DockerEvents
+from pushtrain.engine.docker_images import DockerImageStore
 from pushtrain.entities import RunState
 from pushtrain.events import Published
-from pushtrain.interfaces import LABEL_RUN, SandboxSpec
+from pushtrain.interfaces import LABEL_IMAGE, LABEL_RUN, SandboxSpec
 from pushtrain.monitor import Monitor, What
 from pushtrain.rescue import Rescue
 from pushtrain.store import LiveRun, RunFolder, Store
 from support import records
+from support.paused import other, until
 from support.relay import Relay, relay
 
 pytestmark = [pytest.mark.engine, pytest.mark.xdist_group("engine")]
@@ -154,3 +159,46 @@ def test_what_no_living_run_owns_is_removed_and_nothing_else(
         for run_ in (run_id, f"{run_id}-other"):
             for left in engine.find({LABEL_RUN: run_}):
                 engine.remove(left.id)
+
+
+def test_a_builder_that_is_killed_leaves_no_half_made_image(
+    connection: Connection, busybox: str, run_id: str
+) -> None:
+    """The engine ends the step that was under way; the layers before it are what the next build
+    begins with."""
+    tag = f"pushtrain-{run_id}:killed"
+    steps = f"FROM {busybox}\nRUN echo one\nRUN echo two; [ -e /done ] || sleep 600\n"
+
+    def build(store: DockerImageStore, steps: str, said: Callable[[str], None]) -> str:
+        stream = io.BytesIO()
+        with tarfile.open(fileobj=stream, mode="w") as archive:
+            member = tarfile.TarInfo("Dockerfile")
+            member.size = len(steps)
+            archive.addfile(member, io.BytesIO(steps.encode()))
+        stream.seek(0)
+        return store.build(tag, stream, arguments={}, labels={LABEL_IMAGE: "x"}, on_line=said)
+
+    def work(pipe: Any) -> None:
+        build(DockerImageStore(Connection.from_environment()), steps, pipe.send)
+
+    def under_way() -> int:
+        """Containers of the build's own."""
+        listed = connection.open().containers(all=True)
+        return sum("sleep 600" in one["Command"] and "echo two" in one["Command"] for one in listed)
+
+    store = DockerImageStore(connection)
+    with other(work) as builder:
+        until(lambda: builder.hear() == "two")
+        assert under_way() == 1
+        builder.kill()
+    try:
+        until(lambda: under_way() == 0)
+        assert store.find(tag) is None
+        said: list[str] = []
+        image = build(store, steps.replace("sleep 600", "true"), said.append)
+        assert store.find(tag) is not None
+        assert "one" not in said  # that layer was there
+        with connection.calling("its layers") as client:
+            assert len(client.history(image)) > 2
+    finally:
+        store.remove(tag)

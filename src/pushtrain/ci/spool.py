@@ -6,7 +6,7 @@ scripts/post-receive writes a file per push, `flush` delivers it. Below the spoo
     delivered/<lane>  the commit that was delivered last
     unsure/<lane>     a commit that was sent and perhaps arrived
     .lock             held to write one of these
-    .flush            held by the one process that delivers
+    .lease/           of the one process that delivers
 
 A lane is the hash of job, repository and branch.
 """
@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pushtrain.errors import SettingsError
+from pushtrain.lease import take
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,12 +107,12 @@ class Spool:
     def flushing(self) -> Iterator[bool]:
         """Takes the right to deliver for the length of the block; False if another has it."""
         self._make()
-        with (self._directory / ".flush").open("a") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                yield False
-                return
+        lease = take(self._directory / ".lease", "the pushes that wait")
+        if lease is None:
+            yield False
+            return
+        with lease:
+            lease.forget()
             yield True
 
     @contextmanager

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,6 +15,8 @@ from pushtrain.ci.delivery import Deliverer
 from pushtrain.ci.server import QueueItem, Submission
 from pushtrain.ci.spool import Spool, WaitingPush
 from pushtrain.errors import JenkinsSilent, JenkinsUnreachable, SettingsError
+from pushtrain.lease import Lookout, Standing
+from support.paused import hurry, other, until
 
 LOGIN = Access("http://jenkins.example.org", "ann", "token")
 JOB = "pushtrain/digits"
@@ -185,3 +189,26 @@ def test_one_refused_push_does_not_hold_up_the_others(spool: Spool) -> None:
     Deliverer(server, LOGIN, spool).flush()
     assert [parameters["COMMIT"] for _, parameters in server.submissions] == ["good"]
     assert [push.commit for push in spool.waiting()] == ["bad"]
+
+
+def test_a_process_that_is_paused_while_it_delivers_is_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hurry(monkeypatch)
+    spool = Spool(tmp_path)
+
+    def deliver(pipe: Any) -> None:
+        with spool.flushing() as is_ours:
+            pipe.send(is_ours)
+            pipe.recv()
+
+    with other(deliver) as first:
+        assert first.hear() is True
+        with spool.flushing() as is_ours:
+            assert not is_ours
+        first.pause()
+        lookout = Lookout()
+        until(lambda: lookout.look(tmp_path / ".lease") is Standing.SILENT)
+        with spool.flushing() as is_ours:
+            assert is_ours
+        assert first.end() == -signal.SIGKILL
