@@ -10,6 +10,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import engine_cases
 import pure_cases
+import relaunch_cases
 from table import show
 
 CASES = {
@@ -18,6 +19,7 @@ CASES = {
     "study": pure_cases.study,
     "warm": engine_cases.warm,
     "bare": engine_cases.bare,
+    "relaunch": relaunch_cases.relaunch,
 }
 
 

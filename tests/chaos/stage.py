@@ -27,6 +27,8 @@ _ROOT = Path(__file__).parents[2]
 PUSHTRAIN = str(_ROOT / ".venv/bin/pushtrain")
 _PATIENCE = 180.0
 _LOOK = 0.01
+_STARTERS = ("unshare", "setsid")
+"""What runs a driver's command, and is no driver."""
 
 _T = TypeVar("_T")
 
@@ -94,11 +96,16 @@ class Stage:
 
     # --- what goes on --------------------------------------------------------------------------
 
-    def begin(self, before: tuple[str, ...] = ()) -> None:
-        """Starts monitor and driver, the latter by way of a command that runs commands."""
+    def begin(self, before: tuple[str, ...] = (), options: tuple[str, ...] = ()) -> None:
+        """Starts monitor and driver.
+
+        Args:
+            before: a command that runs the driver's.
+            options: of `pushtrain run`.
+        """
         self._tend()
         self.note("the run begins")
-        self._start("driver", (*before, PUSHTRAIN, "run", str(self._source)))
+        self._start("driver", (*before, PUSHTRAIN, "run", str(self._source), *options))
 
     def note(self, what: str) -> float:
         """Writes into the diary; gives the moment."""
@@ -157,19 +164,26 @@ class Stage:
 
     def drivers(self) -> tuple[int, ...]:
         """The processes that drive the run, or try to, the newest last."""
+        found = sorted(processes.of_home(self.home))
         return tuple(
             process
-            for process, arguments in sorted(processes.of_home(self.home))
-            if ("run" in arguments or "resume" in arguments) and arguments[0] != "unshare"
+            for process, arguments in found
+            if {"run", "resume"} & set(arguments) and arguments[0] not in _STARTERS
         )
+
+    def workers(self) -> Iterator[tuple[str, int]]:
+        """(container, process 1 of it) of each worker that runs."""
+        with self.connection.calling("its containers cannot be looked at") as client:
+            for one in client.containers(filters={"label": f"{LABEL_RUN}={self.run}"}):
+                process = client.inspect_container(one["Id"])["State"]["Pid"]
+                if process:
+                    yield one["Id"], process
 
     def training(self) -> Training | None:
         """The trial under way, where the engine has one at this moment."""
-        with self.connection.calling("its containers cannot be looked at") as client:
-            for one in client.containers(filters={"label": f"{LABEL_RUN}={self.run}"}):
-                worker = client.inspect_container(one["Id"])["State"]["Pid"]
-                for child in processes.children(worker) if worker else ():
-                    return Training(one["Id"], worker, child)
+        for container, worker in self.workers():
+            for child in processes.children(worker):
+                return Training(container, worker, child)
         return None
 
     def checkpoints(self) -> Path | None:
