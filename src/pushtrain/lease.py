@@ -15,6 +15,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import threading
 import time
 from collections.abc import Iterable, Mapping
@@ -44,6 +45,7 @@ _MOST = 4096
 _MOST_PID = 2**31
 _COUNT = b"%016d\n"
 _RELEASED = b"released"
+_NAME = re.compile("0|[1-9][0-9]{0,14}")
 _HOLDER = TypeAdapter(Process)
 
 
@@ -71,12 +73,21 @@ class Standing(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """What a lease's file says; `written` is when, as Unix time."""
+    """What a lease's file says.
+
+    Attributes:
+        token: its number.
+        holder: the process that wrote it, where that is known.
+        count: how often, or that it was given back.
+        written: when, as Unix time.
+        owner: the user whose file it is.
+    """
 
     token: int
     holder: Process | None
     count: bytes
     written: float
+    owner: int
 
     @property
     def is_released(self) -> bool:
@@ -174,14 +185,14 @@ class Lease:
         self._done = threading.Event()
         me = json.dumps(asdict(Process.this())).encode() + b"\n"
         self._at = len(me)
+        self._thread = threading.Thread(target=self._beat, name=f"lease-{token}", daemon=True)
         self._file = os.open(place / str(token), os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
         try:
             os.write(self._file, me + _COUNT % 0)
+            self._thread.start()
         except BaseException:
-            os.close(self._file)
+            self._give_back()
             raise
-        self._thread = threading.Thread(target=self._beat, name=f"lease-{token}", daemon=True)
-        self._thread.start()
 
     def check(self) -> None:
         """Nothing, while this is the lease.
@@ -203,7 +214,9 @@ class Lease:
         for token in _tokens(self._place):
             before = _sighting(self._place, token)
             if token < self.token and before is not None and not before.is_over:
-                is_ended = before.holder is not None and before.holder.kill()
+                # In a file of another user's anything may stand: it has nobody ended by this one.
+                holder = before.holder if before.owner == os.geteuid() else None
+                is_ended = holder is not None and holder.kill()
                 self.is_contested = self.is_contested or not is_ended
 
     def forget(self) -> None:
@@ -223,6 +236,9 @@ class Lease:
             return
         self._done.set()
         self._thread.join()
+        self._give_back()
+
+    def _give_back(self) -> None:
         try:
             os.pwrite(self._file, _RELEASED.ljust(len(_COUNT % 0) - 1) + b"\n", self._at)
         except OSError as error:  # it ends with this process
@@ -308,7 +324,7 @@ def _tokens(place: Path) -> list[int]:
             f"{place} cannot be read: {error}",
             hint="check that PUSHTRAIN_HOME belongs to you",
         ) from error
-    return [int(name) for name in names if name.isdecimal() and name.isascii() and len(name) < 16]
+    return [int(name) for name in names if _NAME.fullmatch(name)]
 
 
 def _newest(place: Path) -> Sighting | None:
@@ -338,7 +354,7 @@ def _sighting(place: Path, token: int) -> Sighting | None:
     finally:
         os.close(file)
     me, _, count = said.partition(b"\n")
-    return Sighting(token, _holder(me), count, facts.st_mtime)
+    return Sighting(token, _holder(me), count, facts.st_mtime, facts.st_uid)
 
 
 def _holder(said: bytes) -> Process | None:

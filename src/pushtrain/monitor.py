@@ -185,39 +185,21 @@ class Monitor:
         self._deliver = deliver
         self._inventory = Inventory(store)
 
-    def once(self, on_action: OnAction, *, waits: bool = True) -> bool:
-        """One pass; whether everything that was to be done was done.
+    def once(self, on_action: OnAction) -> bool:
+        """One pass and one round of deliveries; whether everything that was to be done was done.
 
         Args:
             on_action: hears of each action.
-            waits: watches for some seconds the leases that are in doubt.
         """
         went_well = True
 
-        def tell(action: Action, error: str = "") -> None:
+        def tell(action: Action, error: str) -> None:
             nonlocal went_well
             went_well = went_well and not error
             on_action(action, error)
 
-        held = self._look(tell)
-        now = time.time()
-        try:
-            runs = self._inventory.runs(waits=waits)
-            actions = plan(runs, held, self._inventory.never_begun(now), now)
-        except JournalError as error:
-            tell(Action(What.EXAMINE, "runs", "they cannot be listed"), str(error))
-            return False
-        standings = {run.folder.id: run.standing for run in runs}
-        for action in actions:
-            try:
-                if self._act(action, standings):
-                    tell(action)
-            except Exception as error:
-                if not isinstance(error, PushtrainError | OSError):
-                    _log.exception("%s %s", action.what, action.subject)
-                tell(action, str(error))
-        for action, problem in self._deliver():
-            tell(action, problem)
+        self._pass(tell, waits=True)
+        self._deliver_all(tell)
         return went_well
 
     def watch(self, events: EngineEvents, interval: float, on_action: OnAction) -> None:
@@ -226,21 +208,61 @@ class Monitor:
 
         Args:
             events: of the engine.
-            interval: seconds after which a pass is made, whatever has happened.
-            on_action: hears of each action, but once only of a failure that stays the same.
+            interval: seconds after which a pass is made, whatever has happened, and between two
+                rounds of deliveries.
+            on_action: hears of each action, but once only of a failure that stays the same; called
+                from two threads.
         """
         wake = threading.Event()
         threading.Thread(target=_listen, args=(events, wake), daemon=True).start()
+        # A server that hangs holds up deliveries alone.
+        threading.Thread(
+            target=self._go_on_delivering, args=(interval, on_action), daemon=True
+        ).start()
         news = _News(on_action)
         while True:
             began = time.monotonic()
-            self.once(news.hear, waits=False)
+            self._pass(news.hear, waits=False)
             news.end()
             while time.monotonic() < began + interval and not self._has_news():
                 if wake.wait(_LOOK):
                     break
             wake.clear()
             time.sleep(max(began + _LOOK - time.monotonic(), 0.0))
+
+    def _go_on_delivering(self, interval: float, on_action: OnAction) -> None:
+        news = _News(on_action)
+        while True:
+            self._deliver_all(news.hear)
+            news.end()
+            time.sleep(interval)
+
+    def _deliver_all(self, tell: OnAction) -> None:
+        try:
+            for action, problem in self._deliver():
+                tell(action, problem)
+        except (PushtrainError, OSError) as error:
+            tell(Action(What.DELIVER, "messages", "they cannot be looked at"), str(error))
+
+    def _pass(self, tell: OnAction, *, waits: bool) -> None:
+        """Looks, plans and acts; `waits` watches the leases in doubt for some seconds."""
+        held = self._look(tell)
+        try:
+            runs = self._inventory.runs(waits=waits)
+            now = time.time()
+            actions = plan(runs, held, self._inventory.never_begun(now), now)
+        except JournalError as error:
+            tell(Action(What.EXAMINE, "runs", "they cannot be listed"), str(error))
+            return
+        standings = {run.folder.id: run.standing for run in runs}
+        for action in actions:
+            try:
+                if self._act(action, standings):
+                    tell(action, "")
+            except Exception as error:
+                if not isinstance(error, PushtrainError | OSError):
+                    _log.exception("%s %s", action.what, action.subject)
+                tell(action, str(error))
 
     def _look(self, tell: OnAction) -> Holdings | None:
         try:

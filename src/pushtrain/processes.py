@@ -84,8 +84,8 @@ class Process:
 
 @lru_cache(maxsize=1)
 def _this(pid: int) -> Process:
-    # By /proc/self: a number of this namespace may mean another process in that /proc.
-    stat = _stat("self")
+    # A /proc of another namespace tells of other processes: then nothing is known of any.
+    stat = _stat(pid) if _own_number() == str(pid) else None
     return Process(
         boot=_read("sys/kernel/random/boot_id") if stat else "",
         namespace=str((_PROC / "self/ns/pid").readlink()) if stat else "",
@@ -116,7 +116,7 @@ class _Handle:
         os.close(self.fd)
 
 
-def _stat(pid: int | str) -> _Stat | None:
+def _stat(pid: int) -> _Stat | None:
     """What the kernel says of a process; None where it says nothing."""
     try:
         fields = _read(f"{pid}/stat").rpartition(")")[2].split()
@@ -125,6 +125,14 @@ def _stat(pid: int | str) -> _Stat | None:
         return None
     # A process whose first thread has ended still acts by its others.
     return _Stat(started, has_ended=state in "ZX" and threads <= 1)
+
+
+def _own_number() -> str:
+    """By which number /proc knows this process."""
+    try:
+        return str((_PROC / "self").readlink())
+    except OSError:
+        return ""
 
 
 def _owner(pid: int) -> int:

@@ -19,7 +19,7 @@ from pushtrain import lease as module
 from pushtrain.errors import JournalError, LeaseLost
 from pushtrain.lease import BEAT, TTL, WATCH, Lease, Lookout, Standing, judge, take
 from pushtrain.processes import Process
-from support.paused import hurry, other, out_of_reach, until
+from support.paused import hurry, is_paused, other, out_of_reach, until
 
 FAR = replace(Process.this(), boot="another machine's")
 
@@ -362,6 +362,37 @@ def test_a_paused_holder_out_of_reach_wakes_up_and_knows(
             assert standing(place) is Standing.HELD
 
 
+def test_what_another_users_file_says_has_nobody_ended(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hurry(monkeypatch)
+    sighting = module._sighting
+
+    def foreign(place: Path, token: int) -> module.Sighting | None:
+        seen = sighting(place, token)
+        return None if seen is None else replace(seen, owner=seen.owner + 1)
+
+    monkeypatch.setattr(module, "_sighting", foreign)
+    with other(holding(place)) as holder:
+        holder.hear()
+        holder.pause()
+        until(lambda: standing(place) is not Standing.HELD)
+        with taken(place) as lease:
+            assert lease.is_contested
+            assert is_paused(holder.pid)
+
+
+def test_a_lease_without_a_heartbeat_is_none(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", full)
+        with pytest.raises(RuntimeError):
+            take(place, "run 7f")
+    assert standing(place) is Standing.RELEASED
+
+
 def test_a_successor_that_dies_leaves_the_paused_one_to_the_next(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -417,7 +448,7 @@ def test_a_place_that_is_no_directory_is_one_clear_error(tmp_path: Path) -> None
 
 @given(st.binary(max_size=300))
 def test_a_file_may_hold_anything(content: bytes) -> None:
-    seen = module.Sighting(1, module._holder(content.partition(b"\n")[0]), content, 0.0)
+    seen = module.Sighting(1, module._holder(content.partition(b"\n")[0]), content, 0.0, 0)
     assert seen.is_over in (True, False)
 
 
@@ -450,7 +481,7 @@ def test_an_empty_file_is_a_holder_that_is_about_to_say_who_it_is(
     taken(place).release()
 
 
-@pytest.mark.parametrize("name", ["x", "-1", "01x", "１", "9" * 16, ".1", ""])
+@pytest.mark.parametrize("name", ["x", "-1", "01x", "１", "9" * 16, ".1", "", "01", "00", "1\n"])
 def test_only_numbers_are_leases(place: Path, name: str) -> None:
     place.mkdir()
     if name:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -360,6 +360,19 @@ def test_what_waits_is_delivered(store: Store, error: str) -> None:
     )
 
 
+def test_deliveries_that_cannot_be_looked_at_are_shown(store: Store) -> None:
+    def unreadable() -> Iterator[tuple[Action, str]]:
+        yield Action(What.DELIVER, "7f", "mail to ada"), ""
+        raise JournalError("the runs cannot be listed")
+
+    went_well, told = passed(store, FakeEngine(), Recorder(), unreadable())
+    assert not went_well
+    assert [(subject, error) for _, subject, error in told] == [
+        ("7f", ""),
+        ("messages", "the runs cannot be listed"),
+    ]
+
+
 def test_what_was_done_meanwhile_is_not_done_again(store: Store) -> None:
     """Another monitor was faster: under the run's lease it is looked at once more."""
     folder = left(store)
@@ -398,21 +411,44 @@ class Events:
             yield
 
 
+class Counting(FakeEngine):
+    """An engine that counts how often a monitor looks at it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.looks = 0
+        self.is_enough = False
+
+    def find(self, labels: Mapping[str, str]) -> Sequence[SandboxState]:
+        self.looks += 1
+        if self.is_enough:
+            raise Enough
+        return super().find(labels)
+
+
 class Watching:
     """A monitor in a thread of its own, and what it says."""
 
-    def __init__(self, store: Store, engine: FakeEngine, rescue: Rescue) -> None:
-        self.events, self.passes = Events(), 0
+    def __init__(
+        self,
+        store: Store,
+        rescue: Rescue,
+        deliver: Callable[[], Iterable[tuple[Action, str]]] = tuple,
+    ) -> None:
+        self.events, self.engine = Events(), Counting()
         self.told: list[tuple[What, str, str]] = []
-        self._is_enough = False
-        self._monitor = Monitor(store, engine, rescue, self._count)
+        self._monitor = Monitor(store, self.engine, rescue, deliver)
         self._thread = threading.Thread(target=self._watch)
 
-    def _count(self) -> Iterable[tuple[Action, str]]:
-        self.passes += 1
-        if self._is_enough:
-            raise Enough
-        return ()
+    @property
+    def passes(self) -> int:
+        return self.engine.looks
+
+    def again(self) -> None:
+        """Has it make another pass."""
+        before = self.passes
+        self.events.happens.release()
+        until(lambda: self.passes > before)
 
     def _watch(self) -> None:
         with pytest.raises(Enough):
@@ -427,7 +463,7 @@ class Watching:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._is_enough = True
+        self.engine.is_enough = True
         self.events.happens.release()
         self._thread.join()
 
@@ -438,11 +474,9 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_loop_wakes_when_a_container_ends(store: Store, quick: None) -> None:
-    with Watching(store, FakeEngine(), Recorder()) as watching:
+    with Watching(store, Recorder()) as watching:
         for _ in range(3):
-            before = watching.passes
-            watching.events.happens.release()
-            until(lambda before=before: watching.passes > before)
+            watching.again()
 
 
 def test_the_loop_notices_a_driver_that_dies(store: Store) -> None:
@@ -457,7 +491,7 @@ def test_the_loop_notices_a_driver_that_dies(store: Store) -> None:
     rescue = Recorder()
     with other(drive) as driver:
         driver.hear()
-        with Watching(store, FakeEngine(), rescue) as watching:
+        with Watching(store, rescue) as watching:
             assert rescue.done == []
             driver.kill()
             until(lambda: rescue.done, seconds=2.0)
@@ -467,15 +501,13 @@ def test_the_loop_notices_a_driver_that_dies(store: Store) -> None:
 def test_a_failure_that_stays_the_same_is_told_once(store: Store, quick: None) -> None:
     folder = left(store)
     folder.journal.write_bytes(b"damaged\n")
-    with Watching(store, FakeEngine(), Recorder()) as watching:
+    with Watching(store, Recorder()) as watching:
         for _ in range(3):
-            before = watching.passes
-            watching.events.happens.release()
-            until(lambda before=before: watching.passes > before)
+            watching.again()
         assert [what for what, _, _ in watching.told] == [What.EXAMINE]
         folder.journal.unlink()
-        watching.events.happens.release()
-        until(lambda: watching.passes > 4)
+        for _ in range(2):
+            watching.again()
         folder.journal.write_bytes(b"damaged again\n")
         watching.events.happens.release()
         until(lambda: len(watching.told) > 1)
@@ -484,7 +516,7 @@ def test_a_failure_that_stays_the_same_is_told_once(store: Store, quick: None) -
 def test_the_loop_survives_whatever_happens_to_the_folder_of_runs(
     store: Store, quick: None
 ) -> None:
-    with Watching(store, FakeEngine(), Recorder()) as watching:
+    with Watching(store, Recorder()) as watching:
         store.home.mkdir()
         (store.home / "runs").write_text("a file")
         watching.events.happens.release()
@@ -492,3 +524,21 @@ def test_the_loop_survives_whatever_happens_to_the_folder_of_runs(
         (store.home / "runs").unlink()
         folder = left(store)
         until(lambda: (What.RESUME, folder.id, "") in watching.told)
+
+
+def test_a_server_that_hangs_holds_up_no_run(store: Store, quick: None) -> None:
+    has_begun, goes_on = threading.Event(), threading.Event()
+
+    def deliver() -> Iterator[tuple[Action, str]]:
+        has_begun.set()
+        assert goes_on.wait(30)
+        yield Action(What.DELIVER, "7f", "mail to ada"), ""
+
+    rescue = Recorder()
+    with Watching(store, rescue, deliver) as watching:
+        assert has_begun.wait(30)
+        folder = left(store)
+        until(lambda: ("resume", folder.id) in rescue.done)
+        assert What.DELIVER not in [what for what, _, _ in watching.told]
+        goes_on.set()
+        until(lambda: (What.DELIVER, "7f", "") in watching.told)

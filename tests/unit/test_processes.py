@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -87,8 +88,13 @@ def test_somebody_elses_process_is_left_alone(monkeypatch: pytest.MonkeyPatch) -
         assert not its.is_gone()
 
 
-def test_where_there_is_no_proc_nothing_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(processes, "_stat", lambda pid: None)
+@pytest.mark.parametrize(
+    ("name", "answer"), [("_stat", lambda pid: None), ("_own_number", lambda: "1")]
+)
+def test_where_proc_is_missing_or_of_another_namespace_nothing_is_known(
+    monkeypatch: pytest.MonkeyPatch, name: str, answer: Callable[..., object]
+) -> None:
+    monkeypatch.setattr(processes, name, answer)
     processes._this.cache_clear()
     try:
         me = Process.this()

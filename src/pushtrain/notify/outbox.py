@@ -155,12 +155,20 @@ class Outbox:
 
 def may_wait(folder: RunFolder) -> bool:
     """Whether a run's outbox may hold something, without reading its journal."""
-    return (folder.path / "outbox" / "waiting").exists()
+    return _is_there(folder.path / "outbox" / "waiting")
 
 
 def was_told(folder: RunFolder) -> bool:
     """Whether somebody has begun to tell of a run, without reading its journal."""
-    return (folder.path / "outbox").exists()
+    return _is_there(folder.path / "outbox")
+
+
+def _is_there(path: Path) -> bool:
+    """Whether something is there, as far as one may look."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
 
 
 class _Stored(BaseModel):

@@ -343,6 +343,25 @@ def test_in_passing_only_what_is_due_is_tried_and_nothing_is_raised(
     assert "is damaged" in caplog.text
 
 
+def test_in_passing_a_folder_that_nobody_may_look_into_is_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room = Room(words=[later()])
+    monkeypatch.setattr(delivery_module, "notifiers", lambda _: (room,))
+    forbidden, waiting = finished(tmp_path), finished(tmp_path)
+    tell(waiting, SETTINGS, schedule=Schedule(pauses=()))
+    exists = Path.exists
+
+    def refused(self: Path) -> bool:
+        if forbidden.folder.path in self.parents:
+            raise PermissionError(13, "Permission denied")
+        return exists(self)
+
+    monkeypatch.setattr(Path, "exists", refused)
+    deliver_all_waiting(Store(tmp_path), SETTINGS, clock=Clock(lambda: 1e10))
+    assert room.tries == 2
+
+
 def test_in_passing_nobody_waits_for_another_process_or_for_ever(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
