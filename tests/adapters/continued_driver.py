@@ -23,6 +23,9 @@ from types import SimpleNamespace
 
 import driver
 
+_COMPARED = (".csv", ".h5", ".joblib", ".json", ".keras", ".txt")
+"""Files whose content must be the same."""
+
 
 def main(library: str, cases: str, results: str) -> int:
     sys.path.insert(0, str(Path(library).resolve()))
@@ -76,15 +79,23 @@ def attempt(case: dict, path: Path, number: int, kill: dict | None) -> dict:
     files = {
         str(one.relative_to(folder)): hashlib.sha256(one.read_bytes()).hexdigest()
         for one in sorted(folder.rglob("*"))
-        if one.is_file() and one.suffix in (".keras", ".h5", ".csv", ".txt", ".json")
+        if one.is_file() and one.suffix in _COMPARED
     }
     printed = (folder / "printed.txt").read_text("utf-8", "replace")
     end = os.waitstatus_to_exitcode(status)
-    return {**outcome._record, "end": end, "files": files, "output": printed}
+    again = folder / "out" / "again"
+    return {
+        **outcome._record,
+        "end": end,
+        "files": files,
+        "output": printed,
+        "again": int(again.read_text()) if again.exists() else 0,
+    }
 
 
 def arm(session, case: dict, kill: dict) -> None:
     """Sees to it that the process dies where it is to die."""
+    arm_sklearn(session, case, kill)
     from pushtrain.worker.adapters.keras_checkpoints import Rhythm  # noqa: PLC0415
     from pushtrain.worker.checkpoints import Pace  # noqa: PLC0415
 
@@ -123,6 +134,40 @@ def arm(session, case: dict, kill: dict) -> None:
         fsync(descriptor)
 
     os.fsync = fsync_or_die
+
+
+def arm_sklearn(session, case: dict, kill: dict) -> None:
+    """The same after a call that trains; tells in out/again of calls that are not computed."""
+    from pushtrain.worker.adapters import sklearn_memo  # noqa: PLC0415
+
+    memo, state = sklearn_memo.Memo, {"call": 0, "again": 0}
+
+    class Pace:
+        """Each second look is due, or each third."""
+
+        def __init__(self, share):
+            self.asked = -1
+
+        def is_due(self, now):
+            self.asked += 1
+            return self.asked % case["every"] == 0
+
+        def spent(self, seconds):
+            pass
+
+    def run_and_die(self, *args, run=memo.run, **kwargs):
+        result = run(self, *args, **kwargs)
+        state["call"] += 1
+        if kill.get("at") == "call" and state["call"] == kill["number"]:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return result
+
+    def count(*args, again=memo._again):
+        state["again"] += 1
+        (session.out / "again").write_text(str(state["again"]))
+        return again(*args)
+
+    sklearn_memo.Pace, memo.run, memo._again = Pace, run_and_die, staticmethod(count)
 
 
 def damage(checkpoints: Path, how: str | None) -> None:

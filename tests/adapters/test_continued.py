@@ -1,4 +1,4 @@
-"""Keras scripts that are killed on their way and continued: they end as if nothing had happened."""
+"""Scripts that are killed on their way and continued: they end as if nothing had happened."""
 
 from __future__ import annotations
 
@@ -31,6 +31,7 @@ SAVES = [
     Case("asked_to_stop", ARRAYS, [*kills("batch 20"), *kills("batch 23", signal=signal.SIGTERM)]),
 ]
 CASES = [*continued.scripts(), *SAVES]
+SKLEARN = [case for case in CASES if "again" in case.script.expected]
 
 
 @pytest.fixture(scope="session")
@@ -63,6 +64,16 @@ def test_it_ends_as_if_nothing_had_happened(case: Case, results: Results) -> Non
     assert _lines(killed) == _lines(other)
     assert killed["notes"] == other["notes"] == []
     assert other["resumed"] is None
+
+
+@pytest.mark.parametrize("case", SKLEARN, ids=lambda case: case.name)
+def test_what_is_computed_again_is_the_same_as_what_is_not(case: Case, results: Results) -> None:
+    killed, other = results[case.name], results[case.undisturbed]
+    assert killed["output"] == other["output"]
+    assert killed["parameters"] == other["parameters"]
+    assert killed["confusion"] == other["confusion"]
+    assert killed["model"] == other["model"]
+    assert killed["again"] == int(case.script.expected["again"])
 
 
 @pytest.mark.parametrize("case", continued.scripts(), ids=lambda case: case.name)

@@ -13,7 +13,7 @@ from typing import Any
 from support.adapted import HERE, Script
 
 SCRIPTS = HERE / "scripts" / "continued"
-_KILL = re.compile(r"(batch|validation|fsync) (\d+)(?: of fit (\d+))?")
+_KILL = re.compile(r"(batch|call|validation|fsync) (\d+)(?: of fit (\d+))?")
 
 Kill = dict[str, Any]
 
@@ -26,6 +26,7 @@ class Case:
     script: Script
     kills: list[Kill]
     seconds: float | None = None
+    every: int = 1
 
     @property
     def undisturbed(self) -> str:
@@ -49,7 +50,14 @@ def scripts() -> list[Case]:
     """Every script, killed where its own comments say."""
     found = [Script(path) for path in sorted(SCRIPTS.glob("*.py"))]
     return [
-        Case(f"{one.name}.killed", one, kills(one.expected["kill"]), _seconds(one)) for one in found
+        Case(
+            f"{one.name}.killed",
+            one,
+            kills(one.expected["kill"]),
+            _seconds(one),
+            int(one.expected.get("every", 1)),
+        )
+        for one in found
     ]
 
 
@@ -61,8 +69,15 @@ def lay_out(cases: Path, of: list[Case]) -> None:
         folder.mkdir()
         path = case.script.path
         shutil.copyfile(path, folder / path.name)
-        record = {"entry": path.name, "seed": 11, "how": "adapted", "seconds": case.seconds}
-        (folder / "case.json").write_text(json.dumps({**record, "kills": case.kills}))
+        record = {
+            "entry": path.name,
+            "seed": 11,
+            "how": "adapted",
+            "seconds": case.seconds,
+            "every": case.every,
+            "kills": case.kills,
+        }
+        (folder / "case.json").write_text(json.dumps(record))
 
 
 def _seconds(one: Script) -> float | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -37,6 +38,15 @@ def memory(root: Path = ROOT) -> int:
     used = _number(root / "memory.current") or _number(root / "memory/memory.usage_in_bytes")
     cache = _table(root / "memory.stat") or _table(root / "memory/memory.stat")
     return max(0, used - cache.get("total_inactive_file", cache.get("inactive_file", 0)))
+
+
+def spare(root: Path = ROOT, machine: Path = Path("/proc/meminfo")) -> int:
+    """Bytes of memory that may still be used, as far as that is known."""
+    files = root / "memory.max", root / "memory/memory.limit_in_bytes"
+    left = [limit - memory(root) for limit in map(_number, files) if limit]
+    found = re.search(r"MemAvailable:\s+(\d+) kB", _text(machine))
+    left += [int(found[1]) * 1024] if found else []
+    return max(0, min(left, default=0))
 
 
 def processors(root: Path = ROOT) -> int:

@@ -68,7 +68,7 @@ class Checkpoints:
 
     def __init__(self, directory: Path, most: int) -> None:
         self.directory = directory
-        self._most = most
+        self.most = most
         self._newest: dict[str, _Newest] = {}
         self._lock = threading.RLock()
 
@@ -125,6 +125,14 @@ class Checkpoints:
             for suffix in (*_GENERATIONS, "part"):
                 self._path(name, suffix).unlink(missing_ok=True)
 
+    def size(self, name: str) -> int:
+        """Bytes of a checkpoint's files."""
+        size = 0
+        for generation in _GENERATIONS:
+            with contextlib.suppress(OSError):
+                size += self._path(name, generation).lstat().st_size
+        return size
+
     def names(self) -> list[str]:
         """What there may be checkpoints of, whole or not."""
         try:
@@ -151,7 +159,7 @@ class Checkpoints:
     def _find(self, name: str) -> tuple[_Newest, Saved] | None:
         claims = ((_claim(self._path(name, number)), number) for number in _GENERATIONS)
         for sequence, generation in sorted(claims, reverse=True):
-            saved = _read(self._path(name, generation), self._most)
+            saved = _read(self._path(name, generation), self.most)
             if saved is not None:
                 return _Newest(os.getpid(), generation, sequence), saved
         return None
@@ -159,7 +167,7 @@ class Checkpoints:
     def _make_room(self, needed: int, older: Path) -> None:
         """Sees to it that so many bytes fit, at the cost of the generation that goes anyway."""
         needed = -(-needed // _BLOCK) * _BLOCK
-        room = self._most - trees.usage(self.directory, most=self._most)
+        room = self.most - trees.usage(self.directory, most=self.most)
         if needed <= room:
             return
         try:
@@ -168,7 +176,7 @@ class Checkpoints:
             freed = 0
         if needed > room + freed:
             raise OSError(
-                errno.EDQUOT, f"a checkpoint of {needed} bytes where {self._most} are allowed"
+                errno.EDQUOT, f"a checkpoint of {needed} bytes where {self.most} are allowed"
             )
         older.unlink()
 

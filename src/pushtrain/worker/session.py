@@ -33,6 +33,8 @@ class Session:
         resumes: whether the trial is to continue from its checkpoints.
         shared: what adapters keep for one another.
         frames: tells the user's own code from everybody else's.
+        counts: how many of what the script has done so far, by a name that is the counter's own;
+            where a script goes on by itself after a checkpoint, it goes on counting.
     """
 
     def __init__(
@@ -50,8 +52,8 @@ class Session:
         self.resumes = order.resume
         self.shared: dict[str, object] = {}
         self.frames = Frames(source)
-        self.memory: list[dict[str, object]] | None = None
-        """Where somebody keeps it: what was said that another attempt must say again."""
+        self.counts: dict[str, int] = {}
+        self._memories: list[list[dict[str, object]]] = []
         self._channel = channel
         self._noted: set[str] = set()
         self._held: list[bytes] | None = None
@@ -116,6 +118,19 @@ class Session:
         place = self.frames.caller()
         return str(place) if place else ""
 
+    def remember(self) -> list[dict[str, object]]:
+        """What is said from now on and is part of the result; another attempt must `say` it again.
+
+        It grows until it is given to `forget`.
+        """
+        memory: list[dict[str, object]] = []
+        self._memories.append(memory)
+        return memory
+
+    def forget(self, memory: list[dict[str, object]]) -> None:
+        """Nothing more is added to what `remember` gave."""
+        self._memories = [one for one in self._memories if one is not memory]
+
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
         """What is said meanwhile is remembered at once, and told only at the end."""
@@ -148,8 +163,9 @@ class Session:
         """Sends one message; one that is too long, or that nobody hears, is dropped."""
         try:
             message = encode({"kind": kind, **fields})
-            if self.memory is not None and kind in _SAID_AGAIN:
-                self.memory.append({"kind": kind, **fields})
+            if kind in _SAID_AGAIN:
+                for memory in self._memories:
+                    memory.append({"kind": kind, **fields})
             if len(message) > MESSAGE:
                 if kind != "note":
                     what = f"{len(message)} bytes are too long"

@@ -19,6 +19,8 @@ from typing import Any, NamedTuple
 
 from pushtrain.worker import program, trees
 from pushtrain.worker.checkpoints import Checkpoints, Saved
+from pushtrain.worker.output import HELPER
+from pushtrain.worker.session import Session
 
 _ENTRY = re.compile(r"files-(\d+)")
 _MOST_FILE = 1 << 30
@@ -187,6 +189,23 @@ class Written:
     def _next_number(self) -> int:
         found = (_ENTRY.fullmatch(name) for name in self._checkpoints.names())
         return 1 + max((int(one[1]) for one in found if one), default=0)
+
+
+def written(session: Session) -> Written | None:
+    """The one that all of a session share; None where nothing can be kept.
+
+    Raises:
+        OSError: the script's tree cannot be read.
+    """
+    if not session.checkpoints.directory.is_dir():
+        return None
+    known = session.shared.get("written")
+    if not isinstance(known, Written):
+        roots = {"source": session.source, "report": session.source.parent / HELPER}
+        if os.environ.get("TMPDIR"):
+            roots["tmp"] = Path(os.environ["TMPDIR"])
+        known = session.shared["written"] = Written(roots, session.checkpoints)
+    return known
 
 
 def _grouped(

@@ -165,7 +165,7 @@ class Adapter:
         self.session.parameters({"keras": keras_model.described(model, calls)})
 
     def _tell(self, logs: dict[str, Any], seconds: float, planned: int | None) -> None:
-        self.checkpoints.epochs += 1
+        self.checkpoints.count_epoch()
         self.guard.quietly("an epoch", self._tell_values, logs, seconds, planned)
 
     def _tell_values(self, logs: dict[str, Any], seconds: float, planned: int | None) -> None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from pushtrain.worker.adapters import keras_data, keras_graph
@@ -14,9 +12,8 @@ from pushtrain.worker.adapters.keras_lineage import Lineage
 from pushtrain.worker.adapters.keras_loop import Feed, Loop
 from pushtrain.worker.adapters.wrapping import Guard
 from pushtrain.worker.checkpoints import Pace
-from pushtrain.worker.output import HELPER
 from pushtrain.worker.session import Session
-from pushtrain.worker.written import Written
+from pushtrain.worker.written import Written, written
 
 _BACKENDS = ("tensorflow", "torch", "jax")
 _FIT = re.compile(r"fit-(\d+)")
@@ -46,19 +43,20 @@ class KerasCheckpoints:
         rhythm = session.shared.get("rhythm")
         self.rhythm = rhythm if isinstance(rhythm, Rhythm) else Rhythm()
         self.backend = str(keras.backend.backend())
-        self.epochs = 0
-        """Of all fits so far."""
         self._store = session.checkpoints
-        self._fits = 0
         self._worth: dict[str, float] = {}
-        roots = {"source": session.source, "report": session.source.parent / HELPER}
-        if os.environ.get("TMPDIR"):
-            roots["tmp"] = Path(os.environ["TMPDIR"])
-        written = None
-        if self._store.directory.is_dir():
-            written = guard.quietly("what the script writes", Written, roots, self._store)
-        self._is_possible = written is not None
-        self.written = written or Written({}, self._store)
+        found = guard.quietly("what the script writes", written, session)
+        self._is_possible = found is not None
+        self.written = found or Written({}, self._store)
+
+    @property
+    def epochs(self) -> int:
+        """Epochs of all fits so far."""
+        return self.session.counts.get("epoch", 0)
+
+    def count_epoch(self) -> None:
+        """Another epoch has ended."""
+        self.session.counts["epoch"] = self.epochs + 1
 
     def fit(self, model: Any, call: Any, recorder: Any) -> Loop | None:
         """The script begins another fit; None where nothing can be kept of it.
@@ -68,7 +66,7 @@ class KerasCheckpoints:
             call: the arguments of the fit.
             recorder: the callback that measures its epochs.
         """
-        self._fits += 1
+        number = self.session.counts["fit"] = self.session.counts.get("fit", 0) + 1
         if not self._is_possible:
             return None
         version = str(getattr(self.keras, "__version__", ""))
@@ -78,7 +76,7 @@ class KerasCheckpoints:
                 self.session.note(f"a training begins again: {what} cannot be continued")
             return None
         feed = self._feed(call)
-        fit = FitCheckpoint(self, f"fit-{self._fits}", model, feed, recorder)
+        fit = FitCheckpoint(self, f"fit-{number}", model, feed, recorder)
         return Loop(self.guard, model, feed, fit)
 
     def save(self, name: str, header: dict[str, Any], blobs: dict[str, Any], worth: float) -> None:

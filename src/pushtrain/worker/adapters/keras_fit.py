@@ -48,13 +48,14 @@ class FitCheckpoint:
         self._place = script.session.caller()
         self._began = time.monotonic()
         self._first: Any = None
+        self._said: list[dict[str, object]] = []
         self._doubts: set[str] = set()
         self._saved: tuple[Saved, list[Row], dict[str, Saved]] | None = None
         self._variables = ModelState(script.keras, model)
 
     def begins(self, callbacks: Any) -> Position | None:
         """All callbacks know that training begins; gives where it goes on after a checkpoint."""
-        self._session.memory = []
+        self._said = self._session.remember()
         self._callbacks = CallbackState(callbacks.callbacks, self._model, self._session.frames)
         self._call = self._described(callbacks)
         if not self._session.resumes or self._name not in self._session.checkpoints.names():
@@ -130,7 +131,7 @@ class FitCheckpoint:
 
     def ends(self) -> None:
         """The fit has ended, however it did."""
-        self._session.memory = None
+        self._session.forget(self._said)
 
     def doubt(self, reason: str) -> None:
         """Something happens that a continued fit may not do again; `reason` is said then."""
@@ -159,7 +160,7 @@ class FitCheckpoint:
             "epoch_seconds": time.perf_counter() - self.recorder.started if position.step else 0.0,
             "first": self._first,
             "doubts": sorted(self._doubts),
-            "said": self._session.memory,
+            "said": self._said,
             "stop_training": bool(self._model.stop_training),
             "logs": packing.put(_pythonified(logs)),
             "variables": self._variables.packed(packing),
@@ -176,7 +177,7 @@ class FitCheckpoint:
         for message in said:
             session.say(**message)
             if message["kind"] == "epoch":
-                self._script.epochs += 1
+                self._script.count_epoch()
             if message["kind"] == "measurement":
                 known = conclusion(session)
                 known.model(model, message["role"], lambda: keras_model.save(model, session))

@@ -17,6 +17,7 @@ from pushtrain.worker.adapters.names import canonical
 from pushtrain.worker.adapters.predictions import predictions
 from pushtrain.worker.adapters.seen import Data, Labels, Seen, history, targets_of
 from pushtrain.worker.adapters.sklearn_classes import follow_classes
+from pushtrain.worker.adapters.sklearn_memo import Memo
 from pushtrain.worker.adapters.sklearn_metrics import Metrics, scored
 from pushtrain.worker.adapters.wrapping import argument, guard, wrap
 from pushtrain.worker.session import Session
@@ -54,6 +55,7 @@ class Adapter:
         self.session = session
         self.guard = guard(session)
         self.history = history(session.shared)
+        self.memo = Memo(session)
         self.seconds = 0.0
         follow_classes(
             {
@@ -84,7 +86,7 @@ class Adapter:
             return fit(estimator, *args, **kwargs)
         x, y = _inputs(args, kwargs), argument(args, kwargs, 1, "y")
         self.guard.quietly("the training data", self._begin, fit.__name__, estimator, x, y)
-        result, seconds = self.guard.run(fit, estimator, *args, **kwargs)
+        result, seconds = self.memo.run(fit, estimator, args, kwargs)
         self.seconds += seconds
         self.session.seconds("fit", self.seconds)
         self.guard.quietly("the training", self._end, estimator)
@@ -162,7 +164,7 @@ class Adapter:
     def _around_cross_validation(self, validate: Any, /, *args: Any, **kwargs: Any) -> Any:
         if not self.guard.counts:
             return validate(*args, **kwargs)
-        result, _ = self.guard.run(validate, *args, **kwargs)
+        result, _ = self.memo.run(validate, None, args, kwargs)
         self.guard.quietly(
             "a cross-validation", self._validated, validate.__name__, args, kwargs, result
         )
@@ -181,7 +183,7 @@ class Adapter:
     def _around_cross_predictions(self, predict: Any, /, *args: Any, **kwargs: Any) -> Any:
         if not self.guard.counts:
             return predict(*args, **kwargs)
-        result, _ = self.guard.run(predict, *args, **kwargs)
+        result, _ = self.memo.run(predict, None, args, kwargs)
         estimator = argument(args, kwargs, 0, "estimator")
         known = predictions(self.session.shared)
         self.guard.quietly("a prediction", known.add, estimator, set(), "cross-validation", result)
@@ -190,7 +192,7 @@ class Adapter:
     def _around_other(self, function: Any, /, *args: Any, **kwargs: Any) -> Any:
         if not self.guard.counts:
             return function(*args, **kwargs)
-        return self.guard.run(function, *args, **kwargs)[0]
+        return self.memo.run(function, None, args, kwargs)[0]
 
     def _measure(self, name: str, value: float, role: str, what: str) -> None:
         caller = self.session.caller()
