@@ -4,7 +4,7 @@ This module is also what a training script may import inside a training containe
 imports the standard library only.
 """
 
-from pushtrain.script import report
+from pushtrain.script import Checkpoint, checkpoint, report
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "report"]
+__all__ = ["Checkpoint", "__version__", "checkpoint", "report"]

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from pushtrain.worker import display, network, processes, program, seeds
+from pushtrain.worker import display, network, processes, program, scripted, seeds
 from pushtrain.worker.adaptation import Adaptation
 from pushtrain.worker.checkpoints import Checkpoints
 from pushtrain.worker.imports import ImportHook
@@ -88,6 +88,7 @@ class Child:
 
         checkpoints = Checkpoints(self.checkpoints, self.disk)
         session = Session(order, source, out, self.channel, checkpoints)
+        scripted.allow(session)
         imports = ImportHook()
         imports.install()
         seeds.sow(order.seed, imports)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import TypeAlias
 
 import pytest
@@ -11,6 +10,7 @@ import pytest
 from pushtrain.trial.protocol import EpochPassed, Resumed
 from support.workers import MIB, WorkerProcess
 
+Launch: TypeAlias = Callable[..., WorkerProcess]
 Start: TypeAlias = Callable[..., WorkerProcess]
 
 OWN = "../../../checkpoints/trials/1"
@@ -32,23 +32,13 @@ def install(session):
 
 
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
-    """Starts workers; each gets the checkpoints of the one before."""
-    made: list[WorkerProcess] = []
+def start(launch: Launch) -> Start:
+    """Starts workers with that adapter."""
 
-    def one(script: str = "import json", disk: int = 4 * MIB) -> WorkerProcess:
-        root = tmp_path / str(len(made))
-        source = {"train.py": script}
-        worker = WorkerProcess(root, source, adapters={"steps": ADAPTER}, disk=disk)
-        made.append(worker)
-        worker.hear()
-        if len(made) > 1:
-            worker.take_over(made[-2])
-        return worker
+    def one(script: str = "import json") -> WorkerProcess:
+        return launch({"train.py": script}, adapters={"steps": ADAPTER}, disk=4 * MIB)
 
-    yield one
-    for worker in made:
-        worker.close()
+    return one
 
 
 def test_the_next_attempt_continues(start: Start) -> None:
