@@ -16,7 +16,7 @@ import pytest
 from fakes.engine import READY, FakeEngine, FakeSandbox, Said, ended, outcome, well
 from pushtrain.entities import Cause, Failure, TrialResult, TrialState
 from pushtrain.errors import EngineUnreachable, SandboxError, TrainingError
-from pushtrain.interfaces import LABEL_ATTEMPT, LABEL_RUN, LABEL_TRIAL
+from pushtrain.interfaces import LABEL_ATTEMPT, LABEL_LEASE, LABEL_RUN, LABEL_TRIAL
 from pushtrain.trial import ContainerTrainer, Patience
 from support.training import Watcher, job, trial
 
@@ -77,7 +77,12 @@ def test_a_worker_gets_what_it_needs_before_its_start(made: Made, tmp_path: Path
     } <= sandbox.files.keys()
     assert sandbox.spec.name == "pushtrain-r1-3-0"
     assert sandbox.spec.checkpoints == "pushtrain-r1-3"
-    assert sandbox.spec.labels == {LABEL_RUN: "r1", LABEL_TRIAL: "worker-3", LABEL_ATTEMPT: "1"}
+    assert sandbox.spec.labels == {
+        LABEL_RUN: "r1",
+        LABEL_TRIAL: "worker-3",
+        LABEL_ATTEMPT: "1",
+        LABEL_LEASE: "0",
+    }
     assert sandbox.spec.command == ("/usr/bin/python3", "-s", "-B", "-u", "/pushtrain/lib")
 
 
