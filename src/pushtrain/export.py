@@ -31,6 +31,7 @@ def export(folder: RunFolder, target: Path) -> Path:
             shutil.copyfile(log, target / "logs" / f"trial-{log.parent.name}.txt")
         write_junit(record, target)
         for file in (folder.manifest, folder.patch):
+            (target / file.name).unlink(missing_ok=True)  # of an earlier run
             if file.exists():
                 shutil.copyfile(file, target / file.name)
         said = summarise(record)

@@ -7,6 +7,8 @@ wants a server without a folder `pushtrain`; what is made there is removed.
 from __future__ import annotations
 
 import os
+import secrets
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,7 +23,7 @@ from pushtrain.ci.following import Follower
 from pushtrain.ci.overview import overview
 from pushtrain.ci.plan import Action, Cause
 from pushtrain.ci.real_jenkins import RealJenkins
-from pushtrain.ci.server import ItemKind
+from pushtrain.ci.server import ItemKind, Submission
 from pushtrain.findings import Health
 from pushtrain.settings import home
 
@@ -35,7 +37,8 @@ pytestmark = [
 ]
 
 DIGITS = Training("file:///srv/git/digits.git", target="0.97", github=True, gitlab=True)
-HOOKED = Training("https://git.example.org/team/wine.git", "dev", webhook="a-token", trials="9")
+HOOK = "pushtrain-test-hook"
+HOOKED = Training("file:///srv/git/wine.git", "dev", webhook=HOOK, trials="9")
 OWN = Training("file:///srv/git/own.git", has_own_jenkinsfile=True)
 
 
@@ -104,15 +107,53 @@ def test_a_build_is_triggered_by_its_number(jenkins: RealJenkins, tmp_path: Path
 
 @pytest.mark.parametrize("training", [None, DIGITS, HOOKED], ids=["own", "plain", "hooked"])
 def test_the_linter_takes_the_pipeline(training: Training | None, jenkins: RealJenkins) -> None:
+    assert jenkins.lint(jenkinsfile(training)) == ""
+
+
+@pytest.fixture
+def secret() -> Iterator[str]:
+    """The value of a secret text in Jenkins' credentials."""
+    access, value = find_access(os.environ, home()), secrets.token_hex()
+    store = f"{access.url}/credentials/store/system/domain/_"
+    kind = "org.jenkinsci.plugins.plaincredentials.impl.StringCredentialsImpl"
+    xml = f"<{kind}><scope>GLOBAL</scope><id>{HOOK}</id><secret>{value}</secret></{kind}>"
+    with requests.Session() as session:
+        session.auth = (access.user or "", access.token or "")
+        session.verify = access.ca_file or True
+        remove = f"{store}/credential/{HOOK}/doDelete"
+        session.post(remove, timeout=30)  # of a test that was killed
+        headers = {"Content-Type": "application/xml"}
+        made = session.post(f"{store}/createCredentials", xml, headers=headers, timeout=30)
+        made.raise_for_status()
+        yield value
+        session.post(remove, timeout=30)
+
+
+def test_a_webhook_starts_the_job_of_its_branch(
+    secret: str, jenkins: RealJenkins, tmp_path: Path
+) -> None:
+    """By the token that the credentials hold; the push's commit becomes the build's."""
+    assert jenkins.has_credentials(HOOK)
+    _apply(jenkins, HOOKED, tmp_path)
     access = find_access(os.environ, home())
-    answer = requests.post(
-        f"{access.url}/pipeline-model-converter/validate",
-        data={"jenkinsfile": jenkinsfile(training)},
-        auth=(access.user or "", access.token or ""),
-        verify=access.ca_file or True,
-        timeout=30,
-    )
-    assert "successfully validated" in answer.text
+
+    def push(branch: str, token: str) -> requests.Response:
+        return requests.post(
+            f"{access.url}/generic-webhook-trigger/invoke",
+            json={"ref": f"refs/heads/{branch}", "after": "0123456789abcdef"},
+            headers={"Authorization": f"Bearer {token}"},
+            verify=access.ca_file or True,
+            timeout=30,
+        )
+
+    assert push("dev", "wrong").status_code == 404
+    assert not push("main", secret).json()["jobs"][HOOKED.job]["triggered"]
+    taken = push("dev", secret).json()["jobs"][HOOKED.job]
+    assert taken["triggered"]
+    follower = Follower(jenkins, print)
+    started = follower.to_build(HOOKED.job, Submission(taken["id"], False, time.time()))
+    build = follower.to_end(started.build, print)
+    assert build.parameters["COMMIT"] == "0123456789abcdef"
 
 
 def test_the_server_can_train(jenkins: RealJenkins) -> None:

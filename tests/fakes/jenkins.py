@@ -71,6 +71,8 @@ class FakeJenkins:
         listeners: what `notify_commit` answers.
         nodes_say: what `ask_node` answers.
         can_create: what `may_create` answers.
+        linter_says: what `lint` answers.
+        credentials: the ids that there are; an error is raised.
     """
 
     items: dict[str, str] = field(default_factory=dict)
@@ -85,6 +87,8 @@ class FakeJenkins:
     listeners: tuple[str, ...] | Exception = ()
     nodes_say: str | Exception = "0 20.10"
     can_create: bool = True
+    linter_says: str | Exception = ""
+    credentials: set[str] | Exception = field(default_factory=set)
     submissions: list[tuple[str, dict[str, str]]] = field(default_factory=list)
 
     # --- items ---------------------------------------------------------------------------------
@@ -164,6 +168,16 @@ class FakeJenkins:
 
     def may_create(self) -> bool:
         return self.can_create
+
+    def lint(self, jenkinsfile: str) -> str:
+        if isinstance(self.linter_says, Exception):
+            raise self.linter_says
+        return self.linter_says
+
+    def has_credentials(self, name: str) -> bool:
+        if isinstance(self.credentials, Exception):
+            raise self.credentials
+        return name in self.credentials
 
     def notify_commit(
         self, repository: str, token: str, branch: str | None = None, commit: str | None = None

@@ -276,7 +276,7 @@ class Build:
         return {**self.agent.environment, **self._variables, **self._cookies}
 
     def _do_sh(self, call: Call) -> None:
-        (command,) = call.arguments
+        command = call.named("script")
         with self._lock:
             if self._end is not None:
                 raise self._end
@@ -348,7 +348,8 @@ class Build:
         (trimmed,) = call.inner
         (read,) = trimmed.inner
         assert (trimmed.name, read.name) == ("trim", "readFile")
-        text = (self.workspace / read.arguments[0]).read_text("utf-8").strip()
+        file = self.workspace / read.named("file")
+        text = file.read_text(read.named("encoding")).strip()
         field_ = {"currentBuild.displayName": "title", "currentBuild.description": "description"}
         setattr(self, field_[call.arguments[0]], text)
 

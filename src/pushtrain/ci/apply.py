@@ -9,8 +9,8 @@ from pathlib import Path
 from pushtrain.ci.configuration import description, signature, updated
 from pushtrain.ci.definitions import FOLDER, MONITOR, Definition, Training, pipeline, shared, view
 from pushtrain.ci.plan import Action, Change, plan
-from pushtrain.ci.server import JenkinsItems
-from pushtrain.errors import JenkinsError, UsageError
+from pushtrain.ci.server import JenkinsItems, JenkinsSite
+from pushtrain.errors import JenkinsDenied, JenkinsError, UsageError
 
 
 def wanted(training: Training | None) -> tuple[Definition, ...]:
@@ -39,6 +39,18 @@ def check_name(training: Training, changes: Iterable[Change]) -> None:
                 f"there is a job {training.job} already: {description(change.before)}",
                 hint="give this one a --name of its own, or the job's to have it train this",
             )
+
+
+def missing_credentials(server: JenkinsSite, training: Training) -> tuple[str, ...]:
+    """Ids of credentials that the job is to use, and that the server does not have for all jobs.
+
+    None where we may not know.
+    """
+    used = filter(None, (training.credentials, training.webhook))
+    try:
+        return tuple(name for name in used if not server.has_credentials(name))
+    except JenkinsDenied:
+        return ()
 
 
 def carry_out(server: JenkinsItems, changes: Iterable[Change], keep: Path) -> tuple[Change, ...]:

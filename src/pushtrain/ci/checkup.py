@@ -6,9 +6,10 @@ import re
 import time
 from collections.abc import Callable, Iterator
 
+from pushtrain.ci.definitions import jenkinsfile
 from pushtrain.ci.plugins import Pinned, needed
 from pushtrain.ci.server import JenkinsServer, Node, Plugin, ServerFacts
-from pushtrain.errors import JenkinsDenied, JenkinsError
+from pushtrain.errors import JenkinsDenied, JenkinsError, JenkinsNotFound
 from pushtrain.findings import Finding, Health
 
 LABEL = "docker"
@@ -36,6 +37,7 @@ def findings(
     yield _version(facts)
     yield _rights(server, facts)
     yield from _plugins(facts.plugins)
+    yield from _pipeline(server)
     yield from _agents(server, facts)
     yield _notify(server, notify_token)
     yield _clock(facts, now())
@@ -97,6 +99,19 @@ def _plugin(pinned: Pinned, there: Plugin | None) -> Finding | None:
         text = f"is {there.version}, tried with {pinned.version}"
         return Finding(subject, Health.WARNING, text, "update it if jobs misbehave")
     return None
+
+
+def _pipeline(server: JenkinsServer) -> Iterator[Finding]:
+    """Whether the server understands every part of our pipeline."""
+    try:
+        said = server.lint(jenkinsfile())
+    except JenkinsNotFound:
+        return  # the plugin that would tell is missing, which is a finding already
+    if said:
+        remedy = "mend the plugins above; our pipeline is written for those of jenkins/plugins.txt"
+        yield Finding("pipeline", Health.PROBLEM, said.replace("\n", " "), remedy)
+    else:
+        yield Finding("pipeline", Health.OK, "the server takes it")
 
 
 def _numbers(version: str) -> tuple[int, ...]:

@@ -25,6 +25,8 @@ from pushtrain.errors import JenkinsDenied, JenkinsError, JenkinsNotFound, Jenki
 
 _PLUGINS = "pluginManager/api/json?depth=1&tree=plugins[shortName,version,active,enabled]"
 _BUILDS = "api/json?tree=builds[number,result,actions[parameters[name,value]]]"
+_CREDENTIALS = "credentials/store/system/domain/_/credential/"
+_VALID = "Jenkinsfile successfully validated."
 _NODES = {"Built-In Node": "(built-in)"}
 """The one node whose address is not its name."""
 _BAD_REQUEST, _CONFLICT, _SEE_OTHER = 400, 409, 303
@@ -178,6 +180,21 @@ class RealJenkins:
             return False
         except JenkinsError as error:
             return bool(error.facts.get("status") == _BAD_REQUEST)
+        return True
+
+    def lint(self, jenkinsfile: str) -> str:
+        """See `JenkinsSite`."""
+        form = {"jenkinsfile": jenkinsfile}
+        answer = self._connection.post("pipeline-model-converter/validate", "its linter", form)
+        said = answer.text.strip()
+        return "" if said == _VALID else said  # the status is 200 either way
+
+    def has_credentials(self, name: str) -> bool:
+        """See `JenkinsSite`."""
+        try:
+            self._connection.get(f"{_CREDENTIALS}{quote(name, safe='')}/config.xml", "credentials")
+        except JenkinsNotFound:
+            return False
         return True
 
     def notify_commit(

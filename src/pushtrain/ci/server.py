@@ -252,6 +252,15 @@ class JenkinsSite(Protocol):
     def may_create(self) -> bool:
         """Whether we may make jobs at the top; changes nothing."""
 
+    def lint(self, jenkinsfile: str) -> str:
+        """What is wrong with a declarative pipeline, in Jenkins' words; empty if nothing is."""
+
+    def has_credentials(self, name: str) -> bool:
+        """Whether there are credentials of this id for all jobs; JenkinsDenied if we may not know.
+
+        Those of a folder, or of another domain, are not looked at.
+        """
+
     def notify_commit(
         self, repository: str, token: str, branch: str | None = None, commit: str | None = None
     ) -> tuple[str, ...]:

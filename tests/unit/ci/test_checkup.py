@@ -8,6 +8,7 @@ from fakes.jenkins import NOW, FakeJenkins, all_plugins, an_agent, denied
 from pushtrain.ci.checkup import findings
 from pushtrain.ci.plugins import needed
 from pushtrain.ci.server import ServerFacts
+from pushtrain.errors import JenkinsNotFound
 from pushtrain.findings import Finding, Health
 
 PINNED = {one.name: one.version for one in needed()}
@@ -45,6 +46,15 @@ def test_plugins() -> None:
     newer = _bad(_server(plugins=all_plugins({**PINNED, "git": "5.11.0", "junit": "9999.vab"})))
     assert newer == {}
     assert _bad(_server(plugins=None))["plugins"].health is Health.WARNING
+
+
+def test_a_pipeline_that_the_server_does_not_understand() -> None:
+    server = _server()
+    server.linter_says = "Errors encountered validating Jenkinsfile:\n@ line 4"
+    found = _bad(server)["pipeline"]
+    assert (found.health, "@ line 4" in found.message) == (Health.PROBLEM, True)
+    server.linter_says = JenkinsNotFound("there is no linter")
+    assert _bad(server) == {}
 
 
 def test_agents() -> None:

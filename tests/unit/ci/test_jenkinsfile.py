@@ -88,17 +88,17 @@ def test_all_steps_share_a_run_that_no_other_build_shares(calls: list[Call]) -> 
     (key,) = [c.arguments for c in calls if c.around == ("pipeline", "environment")]
     assert key == ("RUN_KEY", "$env.BUILD_TAG-$currentBuild.startTimeInMillis")
     for call in calls:
-        if call.name == "sh" and call.arguments[0].split()[1] not in {"detect", "image"}:
-            assert '"$RUN_KEY"' in call.arguments[0]
+        if call.name == "sh" and call.named("script").split()[1] not in {"detect", "image"}:
+            assert '"$RUN_KEY"' in call.named("script")
 
 
 def test_who_ends_a_build_while_it_trains_ends_its_run(calls: list[Call]) -> None:
     (train,) = [c for c in calls if c.arguments == ("Train until target",)]
     (post,) = train.blocks("post")
-    first = {one.name: one.inner[0].arguments for one in post.inner}
+    first = {one.name: one.inner[0].named("script") for one in post.inner}
     assert first == {
-        "aborted": ('pushtrain stop "$RUN_KEY"',),
-        "notBuilt": ('pushtrain stop "$RUN_KEY" --superseded',),
+        "aborted": 'pushtrain stop "$RUN_KEY"',
+        "notBuilt": 'pushtrain stop "$RUN_KEY" --superseded',
     }
 
 
@@ -113,18 +113,24 @@ def test_jenkins_mails_only_what_pushtrain_cannot(calls: list[Call]) -> None:
     assert asked == ("(currentBuild.description == null)",)
 
 
+def test_what_is_said_is_read_as_it_was_written(calls: list[Call]) -> None:
+    """Whatever the platform's own encoding is, on the controller and on the agent."""
+    readers = [call for call in calls if call.name in {"sh", "readFile"}]
+    assert {call.named("encoding") for call in readers} == {"UTF-8"}
+
+
 def test_no_text_that_groovy_would_fill_in_reaches_a_shell() -> None:
     for training in TRAININGS.values():
         for line in jenkinsfile(training).splitlines():
             if re.match(r"\s*sh ", line):
-                assert re.fullmatch(r"\s*sh '[^']*'", line), line
+                assert re.fullmatch(r"\s*sh encoding: 'UTF-8', script: '[^']*'", line), line
 
 
 def _shell_lines() -> list[str]:
     lines = [
         match[1]
         for training in TRAININGS.values()
-        for match in re.finditer(r"^\s*sh '([^']*)'", jenkinsfile(training), re.MULTILINE)
+        for match in re.finditer(r"^\s*sh .*script: '([^']*)'", jenkinsfile(training), re.MULTILINE)
     ]
     monitor = next(one for one in shared() if one.name.endswith("monitor"))
     lines += re.findall(r"<command>(.*)</command>", monitor.configuration)

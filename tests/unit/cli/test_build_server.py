@@ -187,5 +187,10 @@ def test_a_run_without_a_verdict_can_be_exported_too(
 ) -> None:
     live = begin(Request(str(repository.path)), workshop.store, progress=lambda line: None)
     assert live.record.state is RunState.STARTED
-    assert pushtrain("report", live.id, "--to", tmp_path / "out").code == 0
-    assert "running" in (tmp_path / "out/title.txt").read_text()
+    out = tmp_path / "out"
+    out.mkdir()
+    for name in ("manifest.json", "winner.patch"):
+        (out / name).write_text("of the run before")
+    assert pushtrain("report", live.id, "--to", out).code == 0
+    assert "running" in (out / "title.txt").read_text()
+    assert not (out / "manifest.json").exists() and not (out / "winner.patch").exists()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from fakes.jenkins import FakeJenkins, a_build, an_agent, an_item
+from fakes.jenkins import FakeJenkins, a_build, an_agent, an_item, denied
 from pushtrain.ci.server import LogPart, QueueState, ServerFacts
 from pushtrain.ci.server import Result as BuildResult
 from pushtrain.cli.jenkins import command
@@ -43,6 +43,17 @@ def test_apply_shows_makes_and_starts_the_first_build(jenkins: FakeJenkins) -> N
     assert {one["action"] for one in found["changes"]} == {"keep"}
     assert not found["first_build"]
     assert len(jenkins.submissions) == 1
+
+
+def test_apply_tells_of_credentials_that_are_missing(jenkins: FakeJenkins) -> None:
+    used = ("apply", "--repo", REPO, "--credentials", "key", "--webhook", "hook")
+    jenkins.credentials = {"key"}
+    said = _call(*used)
+    assert said.exit_code == 0
+    assert "no credentials hook" in said.stderr and "no credentials key" not in said.stderr
+    assert json.loads(_call(*used, "--json").stdout)["missing_credentials"] == ["hook"]
+    jenkins.credentials = denied()
+    assert "credentials" not in _call(*used).stderr
 
 
 def test_apply_does_not_take_anothers_job(jenkins: FakeJenkins) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from pushtrain.ci.apply import carry_out, check_name, look, wanted
+from pushtrain.ci.apply import carry_out, check_name, look, missing_credentials, wanted
 from pushtrain.ci.plan import Action, Cause
 from pushtrain.cli.jenkins.diff import facts, show
 from pushtrain.cli.jenkins.server import access, open_server
@@ -42,8 +42,10 @@ def command(yes: bool, build: bool, as_json: bool, **wishes: Any) -> None:
     server = open_server(way)
     wish = training(**wishes)
     changes = look(server, wanted(wish))
+    missing: tuple[str, ...] = ()
     if wish is not None:
         check_name(wish, changes)
+        missing = missing_credentials(server, wish)
     if not as_json:
         show(changes)
         by_hand = [c for c in changes if c.cause in {Cause.BY_HAND, Cause.FOREIGN}]
@@ -55,7 +57,15 @@ def command(yes: bool, build: bool, as_json: bool, **wishes: Any) -> None:
     )
     first = server.start(wish.job, {"COMMIT": ""}) if wish and is_new and build else None
     url = f"{way.url}/job/{wish.job.replace('/', '/job/')}/" if wish else None
+    for name in missing:
+        click.secho(
+            f"warning: the server has no credentials {name} for all jobs; add them under Manage "
+            "Jenkins, Credentials",
+            err=True,
+            fg="yellow",
+        )
     if as_json:
-        emit({"changes": [facts(c) for c in changes], "url": url, "first_build": bool(first)})
+        said = {"url": url, "first_build": bool(first), "missing_credentials": missing}
+        emit({"changes": [facts(c) for c in changes], **said})
     elif url:
         click.echo(f"{url}{'  (its first build is in the queue)' if first else ''}")
