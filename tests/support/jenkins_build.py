@@ -25,7 +25,7 @@ from support.jenkins_processes import kill_all
 from support.pipeline import Call
 
 _SERVER = "http://127.0.0.1:8080/"
-_MOST_SECONDS = 120.0
+_MOST_SECONDS = 300.0
 
 
 class Result(IntEnum):
@@ -173,6 +173,11 @@ class Build:
         future = pool.submit(self.run)
         pool.shutdown(wait=False)
         return future
+
+    @property
+    def is_stepping(self) -> bool:
+        """Whether a shell of its is running now."""
+        return self._step is not None
 
     # --- from outside --------------------------------------------------------------------------
 
