@@ -5,9 +5,9 @@ Figures are made by matplotlib's object interface, never by pyplot: no window, n
 
 from __future__ import annotations
 
-import io
 import warnings
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import matplotlib as mpl
@@ -22,16 +22,16 @@ from pushtrain.telling.palette import Palette
 DENSITY = 2
 """Pixels of the file per pixel of the page, for sharp screens."""
 _CSS_DPI = 96
-_COMPRESSION = 3
-"""Of zlib's levels one that takes half the time, for files a third larger."""
 
 Drawing: TypeAlias = Callable[[Axes, Palette], None]
 
 
-def pngs(draw: Drawing, palettes: Iterable[Palette], width: int, height: int) -> Iterator[bytes]:
-    """A drawing as one PNG file a palette, each `width` by `height` pixels of the page.
+def canvases(
+    draw: Drawing, palettes: Iterable[Palette], width: int, height: int
+) -> Iterator[FigureCanvasAgg]:
+    """A drawing, once for each palette, as canvases of `width` by `height` pixels of the page.
 
-    `draw` gets empty axes in the palette's colours. The files carry no date and no version.
+    `draw` gets empty axes in the palette's colours.
     """
     place: Bbox | None = None
     for palette in palettes:
@@ -53,21 +53,19 @@ def pngs(draw: Drawing, palettes: Iterable[Palette], width: int, height: int) ->
                 axes.set_position(place)
             canvas.draw()  # type: ignore[no-untyped-call]
             place = axes.get_position(original=True)
-            yield _encoded(canvas)
+        yield canvas
 
 
-def _encoded(canvas: FigureCanvasAgg) -> bytes:
-    file = io.BytesIO()
+def write_png(canvas: FigureCanvasAgg, path: Path) -> None:
+    """Writes what was drawn as a PNG file without date and version; on any thread."""
     imsave(
-        file,
+        path,
         canvas.buffer_rgba(),  # type: ignore[no-untyped-call]
         format="png",
         origin="upper",
         dpi=_CSS_DPI * DENSITY,
         metadata={"Software": None},  # type: ignore[dict-item]  # PIL's way to leave it out
-        pil_kwargs={"compress_level": _COMPRESSION},
     )
-    return file.getvalue()
 
 
 _DEFAULTS: dict[str, Any] = {

@@ -10,14 +10,16 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from pushtrain.record import RunRecord
-from pushtrain.report.canvas import pngs
+from pushtrain.report.canvas import canvases, write_png
 from pushtrain.report.content import content
-from pushtrain.report.figures import Figure, figures
+from pushtrain.report.figures import Figure, Shape, figures
 from pushtrain.telling.palette import DARK, LIGHT
 
 _TEMPLATES = Environment(
@@ -56,20 +58,28 @@ def write_report(
         style = _TEMPLATES.get_template("style.css").render(light=LIGHT, dark=DARK)
         (new / "index.html").write_text(page, encoding="utf-8")
         (new / "style.css").write_text(style, encoding="utf-8")
-        for name, content_of in _files(drawn):
-            (new / name).write_bytes(content_of)
+        _write_plots(drawn, new)
         _swap(new, folder / "report")
     finally:
         shutil.rmtree(new, ignore_errors=True)
     return folder / "report" / "index.html"
 
 
-def _files(drawn: tuple[Figure, ...]) -> Iterator[tuple[str, bytes]]:
-    for figure in drawn:
-        for shape in figure.shapes:
-            contents = pngs(figure.draw, (LIGHT, DARK), shape.width, shape.height)
-            for scheme, content_of in zip(("light", "dark"), contents, strict=True):
-                yield figure.file(shape, scheme), content_of
+def _write_plots(drawn: tuple[Figure, ...], folder: Path) -> None:
+    with ThreadPoolExecutor(1) as beside:  # compresses a plot while the next one is drawn
+        writing = [
+            beside.submit(write_png, canvas, folder / figure.file(shape, scheme))
+            for figure in drawn
+            for shape in figure.shapes
+            for scheme, canvas in _canvases(figure, shape)
+        ]
+    for written in writing:
+        written.result()
+
+
+def _canvases(figure: Figure, shape: Shape) -> Iterator[tuple[str, FigureCanvasAgg]]:
+    made = canvases(figure.draw, (LIGHT, DARK), shape.width, shape.height)
+    return zip(("light", "dark"), made, strict=True)
 
 
 def _swap(new: Path, place: Path) -> None:
