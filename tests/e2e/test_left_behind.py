@@ -201,10 +201,9 @@ def test_a_driver_that_died_while_it_published_is_finished(bench: Bench) -> None
         driver.kill()
         driver.wait()
     assert bench.count("published") == 0
-    told = bench.cli.lines("monitor", "--once")
-    assert [(one["action"], one["why"]) for one in told] == [
-        ("resume", "its verdict is not published")
-    ]
+    *removed, resumed = bench.cli.lines("monitor", "--once")
+    assert {one["action"] for one in removed} <= {"remove", "remove checkpoints"}
+    assert (resumed["action"], resumed["why"]) == ("resume", "its verdict is not published")
     bench.ends()
     assert (bench.folder / "report/index.html").exists()
 
