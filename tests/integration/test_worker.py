@@ -6,6 +6,7 @@ import itertools
 import os
 import textwrap
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -151,7 +152,7 @@ def test_an_ordinary_environment_is_found(train: Train) -> None:
     assert printed.splitlines() == [
         "1000 /tmp/home /tmp trainer",
         f"Agg {cores} False",
-        "['PUSHTRAIN_REPORT']",
+        "['PUSHTRAIN_CHECKPOINT', 'PUSHTRAIN_CHECKPOINT_BYTES', 'PUSHTRAIN_REPORT']",
         "0 0",
     ]
 
@@ -192,3 +193,51 @@ def test_data_is_fingerprinted_where_it_is_mounted(
 
     assert fingerprints == {"/data/cats": fingerprint.of(data)}
     assert watcher.text == "meow\n"
+
+
+LOOP = """
+import os, pushtrain, random
+walk = []
+with pushtrain.checkpoint() as saved:
+    walk = saved.state.get("walk", walk)
+    while len(walk) < 12:
+        walk.append(random.random())
+        print(len(walk), flush=True)
+        if len(walk) == 5 and not saved.state:
+            open("/pushtrain/checkpoints/trials/2000/files/raw", "w").write("left")
+            {end}
+        while not saved.save(walk=walk):
+            pass
+print(walk, open(os.environ["PUSHTRAIN_CHECKPOINT"] + "/raw").read())
+import pushtrain; pushtrain.report(accuracy=0.9)
+"""
+
+
+@pytest.mark.parametrize("end", ["the container", "the script"])
+def test_a_loop_goes_on_in_the_next_container(
+    trainer: ContainerTrainer, engine: DockerEngine, containers: Callable[[], list[str]], end: str
+) -> None:
+    """Killed from outside with all that is in it, or by itself alone, and trained once more."""
+    waits = "while True: pass"
+    kills = "os.kill(os.getpid(), 9)"
+    script = LOOP.format(end=waits if end == "the container" else kills)
+
+    def kill(text: str) -> None:
+        if end == "the container" and "5" in text.split():
+            for container in containers():
+                engine.remove(container)
+
+    spec = trial(2000, script)
+    first = trainer.train(spec, Watcher(on_text=kill))
+    watcher = Watcher()
+    second = trainer.train(replace(spec, attempt=2, resumes=True), watcher)
+    undisturbed = Watcher()
+    whole = script.replace(waits if end == "the container" else kills, "pass")
+    third = trainer.train(replace(trial(2000, whole), attempt=3), undisturbed)
+
+    assert first.failure is not None and first.failure.cause is Cause.KILLED, first
+    assert (second.state, third.state) == (TrialState.COMPLETE, TrialState.COMPLETE), watcher.text
+    assert watcher.text.startswith("5\n6\n")
+    assert undisturbed.text.startswith("1\n2\n")
+    assert watcher.text.splitlines()[-1] == undisturbed.text.splitlines()[-1]
+    assert watcher.resumed == [(2000, 2, 0)]
