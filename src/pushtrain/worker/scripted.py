@@ -20,7 +20,7 @@ from typing import Any
 from pushtrain.script import Checkpoint
 from pushtrain.worker import stopping
 from pushtrain.worker.adapters import generators
-from pushtrain.worker.adapters.packing import Packing
+from pushtrain.worker.adapters.packing import Packing, Refused
 from pushtrain.worker.checkpoints import Checkpoints, Pace, Saved
 from pushtrain.worker.session import Session
 from pushtrain.worker.stopping import Stop
@@ -88,7 +88,7 @@ class _Kept(Checkpoint):
             return False
         try:
             self._write(pickle.dumps(state, pickle.HIGHEST_PROTOCOL))
-        except OSError as error:
+        except (OSError, Refused) as error:
             warnings.warn(f"a checkpoint is not saved: {error}", stacklevel=2)
             return False
         finally:

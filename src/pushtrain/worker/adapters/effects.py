@@ -27,8 +27,6 @@ _PROTOCOL = 4
 _LONGEST_NAME = 100
 _MOST_OBJECTS = 500_000
 """Objects of a call that are numbered, which takes about a hundred bytes each."""
-
-
 _OURS = (contents.seen_through, contents.set_attributes)
 
 
@@ -58,6 +56,7 @@ class Before:
         self.owners: dict[int, int] = {}
         """Numbers of arrays by the id of the array whose memory they look at."""
         self.is_unfit = is_unfit
+        self._identities = hashlib.blake2b(digest_size=16)
         self._arguments = arguments
         self._given = _Hasher(self, numbers=True).of(arguments)
         first = len(self.objects)
@@ -65,7 +64,7 @@ class Before:
         own = _Hasher(self, numbers=True).of(reached)
         if model is not None and not contents.can_change(model):
             raise Unsavable(f"a {type(model).__name__} cannot be changed from outside")
-        self.digest = f"{self._given}{own}"
+        self.digest = f"{self._given}{own}{self._identities.hexdigest()}"
         self._contents = [
             (number, contents.Snapshot(self.objects[number]))
             for number in range(first, len(self.objects))
@@ -73,9 +72,10 @@ class Before:
         ]
 
     def number(self, thing: Any) -> None:
-        """Gives an object its number."""
-        if id(thing) not in self.numbers:
-            self.numbers[id(thing)] = len(self.objects)
+        """Gives an object its number; which ones are one and the same is part of the digest."""
+        known = self.numbers.setdefault(id(thing), len(self.objects))
+        self._identities.update(known.to_bytes(4, "little"))
+        if known == len(self.objects):
             if contents.is_array(thing):
                 self.owners.setdefault(id(contents.owner(thing)), len(self.objects))
             self.objects.append(thing)

@@ -160,9 +160,11 @@ class Memo:
     # --- what this attempt leaves --------------------------------------------------------------
 
     def _keep(self, call: _Call, before: Before, result: Any) -> None:
+        self._open = None
         if sum(len(text) for _, text in call.printed) <= _MOST_PRINTED:
             # Pickling needs some copies for a moment, and the script the rest of the memory.
-            effects = before.after(result, min(self._most, cgroup.spare() // 8))
+            most = cgroup.spare() // 8 - sum(len(one.effects) for one in self._unwritten)
+            effects = before.after(result, min(self._most, most))
             self._unwritten.append(replace(call, effects=effects))
 
     def _write(self) -> None:
