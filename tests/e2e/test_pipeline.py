@@ -196,6 +196,7 @@ def test_who_stops_a_build_stops_its_run_and_a_newer_push_supersedes_it(
         )
         assert containers == []
         assert not _driver(cli)
+        assert one.title.endswith(run["state"])
         assert one.description and (one.archive / "pushtrain-report/report/index.html").is_file()
         assert one.mails == []
         ends.append(run["state"])
