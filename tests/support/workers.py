@@ -5,8 +5,10 @@ What it says is read with the driver's strict parsers, as in production.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
@@ -175,8 +177,13 @@ class WorkerProcess:
         return self._errors.read().decode(errors="replace")
 
     def close(self) -> None:
-        """Ends it, whatever it does."""
+        """Ends it, whatever it does, and the trial under way, which no container takes along."""
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        trials = children.read_text().split() if children.exists() else []
         self.process.kill()
+        for trial in trials:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(trial), signal.SIGKILL)
         self.process.wait()
         self._errors.close()
         if self.process.stdout:
