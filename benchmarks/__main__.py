@@ -20,6 +20,7 @@ CASES = {
     "warm": engine_cases.warm,
     "bare": engine_cases.bare,
     "relaunch": relaunch_cases.relaunch,
+    "checkpoint": engine_cases.checkpoint,
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import statistics
 import subprocess
 import sys
 import tarfile
@@ -16,6 +17,7 @@ from pathlib import Path
 
 from table import Row
 
+import pushtrain.worker
 from pushtrain.assembly import Assembly
 from pushtrain.detect import detect
 from pushtrain.entities import (
@@ -165,3 +167,38 @@ def _by_pushtrain(source: Path, home: Path) -> float:
     verdict = json.loads(done.stdout.splitlines()[-1])
     assert verdict["value"] is not None, verdict
     return seconds
+
+
+def checkpoint() -> list[Row]:
+    """Training with checkpoints and without, in turn, in epochs of about a second."""
+    bench = _bench()
+    text = (SAMPLE / "train.py").read_text("utf-8")
+    text = text.replace("EPOCHS = 6", "EPOCHS = 12").replace("BATCH_SIZE = 64", "BATCH_SIZE = 3")
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w") as tar:
+        tar.add(Path(__file__).parent / "checkpoint_inside.py", "checkpoint_inside.py")
+        tar.add(Path(pushtrain.worker.__file__).parent, "library/pushtrain/worker")
+        for name, content in (("train.py", text.encode()), ("library/pushtrain/__init__.py", b"")):
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+    # On a disk, as a worker's checkpoints are, and not in memory.
+    volume = ("--volume=/bench", "--user=0", "--env=TMPDIR=/bench", "--env=HOME=/bench")
+    command = ("docker", "run", "--rm", "--interactive", "--network=none", *volume)
+    inside = "cd /bench && tar xf - && exec python checkpoint_inside.py library train.py 4"
+    done = subprocess.run(
+        [*command, bench.image.id, "sh", "-c", inside],
+        input=archive.getvalue(),
+        check=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    found = json.loads(done.stdout.splitlines()[-1])
+    print(f"checkpoint: {found}", file=sys.stderr)
+    rows = []
+    for index, what in enumerate(("12 epochs with checkpoints", "their processor time")):
+        saved, plain = (
+            statistics.median(one[index] for one in found[name]) for name in ("with", "without")
+        )
+        rows.append(Row("checkpoint", what, saved, "without", plain, "<= 1.05"))
+    return rows

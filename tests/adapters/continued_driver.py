@@ -29,7 +29,7 @@ _COMPARED = (".csv", ".h5", ".joblib", ".json", ".keras", ".txt")
 
 def main(library: str, cases: str, results: str) -> int:
     sys.path.insert(0, str(Path(library).resolve()))
-    for module in ("numpy", "sklearn.datasets", "tensorflow", "keras"):
+    for module in ("numpy", "sklearn.datasets", "keras"):
         importlib.import_module(module)
     found = {}
     for path in sorted(Path(cases).resolve().iterdir()):
@@ -52,7 +52,6 @@ def attempt(case: dict, path: Path, number: int, kill: dict | None) -> dict:
     source.mkdir()
     shutil.copyfile(path / case["entry"], source / case["entry"])
     checkpoints.mkdir(exist_ok=True)
-    damage(checkpoints, (kill or {}).get("damage"))
     order = Order(1, number, case["entry"], case["seed"], 600.0, resume=number > 0)
     outcome = Outcome(order)
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -76,6 +75,7 @@ def attempt(case: dict, path: Path, number: int, kill: dict | None) -> dict:
     while message := ours.recv(1 << 20):
         outcome.take(message)
     _, status = os.waitpid(child, 0)
+    damage(checkpoints, (kill or {}).get("damage"))
     files = {
         str(one.relative_to(folder)): hashlib.sha256(one.read_bytes()).hexdigest()
         for one in sorted(folder.rglob("*"))

@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import signal
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,13 +21,24 @@ Kill = dict[str, Any]
 
 @dataclass(frozen=True)
 class Case:
-    """How a script is trained: what ends each attempt but the last one."""
+    """How a script is trained: what ends each attempt but the last one.
+
+    Attributes:
+        notes: how those begin that the last attempt makes.
+        seconds: between two checkpoints inside an epoch; None where there are none.
+    """
 
     name: str
     script: Script
     kills: list[Kill]
+    notes: Sequence[str] = ()
     seconds: float | None = None
     every: int = 1
+
+    @property
+    def is_approximate(self) -> bool:
+        """Whether it does not end the same."""
+        return any("approximate" in note for note in self.notes)
 
     @property
     def undisturbed(self) -> str:
@@ -54,6 +66,7 @@ def scripts() -> list[Case]:
             f"{one.name}.killed",
             one,
             kills(one.expected["kill"]),
+            [note for note in one.expected.get("notes", "").split("; ") if note],
             _seconds(one),
             int(one.expected.get("every", 1)),
         )

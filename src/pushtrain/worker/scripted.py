@@ -20,7 +20,7 @@ from typing import Any
 from pushtrain.script import Checkpoint
 from pushtrain.worker import stopping
 from pushtrain.worker.adapters import generators
-from pushtrain.worker.adapters.packing import Packing, Refused
+from pushtrain.worker.adapters.packing import Packing, Refused, unpacked
 from pushtrain.worker.checkpoints import Checkpoints, Pace, Saved
 from pushtrain.worker.session import Session
 from pushtrain.worker.stopping import Stop
@@ -102,7 +102,7 @@ class _Kept(Checkpoint):
         table = self._files.keep() if self._files is not None else []
         header = {
             "files": table,
-            "generators": generators.packed(packing),
+            "generators": packing.put(generators.states()),
             "counts": self._session.counts if self._session is not None else {},
             "said": self._said,
         }
@@ -134,7 +134,8 @@ class _Kept(Checkpoint):
                 raise ValueError("a file of it is missing")
             self._files.put_back(table, contents)
             self._files.settle(self._name, table)
-        generators.put_back(saved.header["generators"], saved.blobs, frozenset())
+        states = unpacked(saved.header["generators"], saved.blobs)
+        generators.put_back(states, frozenset())
         if self._session is not None:
             self._session.counts.update(saved.header["counts"])
             for message in saved.header["said"]:

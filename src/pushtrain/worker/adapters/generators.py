@@ -7,15 +7,13 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from pushtrain.worker.adapters.packing import Packing, unpacked
+
+def states() -> dict[str, Any]:
+    """The states of all that are there, by name: plain values and arrays."""
+    return {name: get() for name, (get, _) in _generators().items()}
 
 
-def packed(packing: Packing) -> dict[str, Any]:
-    """The states of all that are there, packed."""
-    return {name: packing.put(get()) for name, (get, _) in _generators().items()}
-
-
-def put_back(states: Mapping[str, Any], blobs: Mapping[str, Any], but: frozenset[str]) -> None:
+def put_back(states: Mapping[str, Any], but: frozenset[str]) -> None:
     """Puts them back into these states, but for some of them.
 
     Raises:
@@ -24,7 +22,7 @@ def put_back(states: Mapping[str, Any], blobs: Mapping[str, Any], but: frozenset
     there = _generators()
     for name, state in states.items():
         if name in there and name not in but:
-            there[name][1](unpacked(state, blobs))
+            there[name][1](state)
 
 
 PYTHON = frozenset({"random", "numpy"})
@@ -46,7 +44,7 @@ def _generators() -> dict[str, Any]:
     if torch is not None:
         found["torch"] = (
             lambda: torch.get_rng_state().numpy(),
-            lambda state: torch.set_rng_state(torch.from_numpy(state)),
+            lambda state: torch.set_rng_state(torch.tensor(state)),
         )
     for name, variable in _variables().items():
         found[name] = (lambda held=variable: _value(held), variable.assign)

@@ -184,6 +184,8 @@ class Adapter:
         """A training loop of the script's own: all its batches are one fit."""
         data = self.lineage.loops.get(id(model))
         if data is None:
+            if self.session.resumes:
+                self.session.note("a loop over train_on_batch begins again: it is the script's own")
             data = self.lineage.loops[id(model)] = Data([])
             self.lineage.fit(model).inputs.append(Seen(data))
             conclusion(self.session).model(model, "", lambda: keras_model.save(model, self.session))
@@ -284,7 +286,7 @@ class _Call:
     def add_callback(self, index: int, callback: Any) -> None:
         """Adds one after the script's own, whose list stays untouched."""
         given = self.get(index, "callbacks")
-        if hasattr(given, "callbacks") and hasattr(given, "append"):  # a CallbackList
+        if hasattr(given, "callbacks"):  # a CallbackList: Keras takes it as it is
             return
         own = list(given) if isinstance(given, (list, tuple)) else [given] if given else []
         if len(self.args) > index:

@@ -77,6 +77,8 @@ class KerasCheckpoints:
             return None
         feed = self._feed(call)
         fit = FitCheckpoint(self, f"fit-{number}", model, feed, recorder)
+        if feed.draws_of_one and call.get(12, "steps_per_epoch") is not None:
+            fit.doubt("one generator of PyTorch orders its data and drops out")
         return Loop(self.guard, model, feed, fit)
 
     def save(self, name: str, header: dict[str, Any], blobs: dict[str, Any], worth: float) -> None:
@@ -136,12 +138,13 @@ class KerasCheckpoints:
         x, held = call.get(0, "x"), call.get(7, "validation_data")
         kind = keras_data.kind_of(x)
         held_x = held[0] if isinstance(held, (tuple, list)) and held else held
+        draws_of_one = self.backend == "torch"
         is_whole = call.get(12, "steps_per_epoch") is None and call.get(8, "shuffle") != "batch"
         return Feed(
             backend=self.backend,
-            # PyTorch's loaders draw again at the end of an epoch, and what they draw counts.
-            is_shuffled_once=kind == "arrays" and is_whole and self.backend != "torch",
+            is_shuffled_once=kind == "arrays" and is_whole and not draws_of_one,
             draws_in_python=kind not in ("arrays", "pipeline")
             or (kind == "pipeline" and keras_graph.runs_python(x)),
-            held_is_arrays=held is None or keras_data.kind_of(held_x) == "arrays",
+            draws_of_one=draws_of_one,
+            held_is_arrays=keras_data.kind_of(held_x) == "arrays" and not draws_of_one,
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from pushtrain.worker.adapters import generators, keras_graph, keras_model
@@ -49,6 +50,7 @@ class FitCheckpoint:
         self._began = time.monotonic()
         self._first: Any = None
         self._said: list[dict[str, object]] = []
+        self._at_epoch: dict[str, Any] = {}
         self._doubts: set[str] = set()
         self._saved: tuple[Saved, list[Row], dict[str, Saved]] | None = None
         self._variables = ModelState(script.keras, model)
@@ -58,11 +60,15 @@ class FitCheckpoint:
         self._said = self._session.remember()
         self._callbacks = CallbackState(callbacks.callbacks, self._model, self._session.frames)
         self._call = self._described(callbacks)
+        self._look = self._variables.look()
         if not self._session.resumes or self._name not in self._session.checkpoints.names():
             return None
         saved = self._session.checkpoints.load(self._name)
         if saved is not None and saved.header["call"] != self._call:
             self._begins_again("its checkpoint is of another training")
+            return None
+        if saved is not None and saved.header["look"] != self._look:
+            self._begins_again("its model is another one than when the checkpoint's began")
             return None
         table = [Row(*row) for row in saved.header["files"]] if saved is not None else []
         contents = self._script.written.contents(table)
@@ -107,8 +113,9 @@ class FitCheckpoint:
             logs.clear()
             logs.update(unpacked(header["logs"], blobs))
         self._model.stop_training = header["stop_training"]
-        but = generators.PYTHON if self._feed.draws_in_python else frozenset()
-        quietly("generators of a checkpoint", generators.put_back, header["generators"], blobs, but)
+        quietly(
+            "generators of a checkpoint", self._put_back_generators, header["generators"], blobs
+        )
         self._script.lineage.put_back(header["lineage"])
         self.carried = header["seconds"] - (time.monotonic() - self._began)
         self.recorder.started = time.perf_counter() - header["epoch_seconds"]
@@ -116,6 +123,17 @@ class FitCheckpoint:
         self._script.loaded(self._name, header["seconds"])
         self._doubts |= set(header["doubts"])
         self._say_again(header["said"])
+
+    def epoch_begins(self) -> None:
+        """An epoch begins, and with it whatever orders its data."""
+        if self._feed.draws_of_one:
+            self._at_epoch = generators.states()
+
+    def epoch_is_reached(self) -> None:
+        """The epoch of a checkpoint begins that stands inside it."""
+        if self._saved is not None and self._feed.draws_of_one:
+            saved, _, _ = self._saved
+            self._put_back_generators(saved.header["epoch_generators"], saved.blobs)
 
     def save(self, position: Position, logs: dict[str, Any] | None, *, is_asked: bool) -> None:
         """Saves the state where that is due or asked for; tells of an epoch that has ended."""
@@ -143,6 +161,11 @@ class FitCheckpoint:
             self.is_given_up = True
             self._begins_again(reason, and_later=False)
 
+    def _put_back_generators(self, packed: Any, blobs: Mapping[str, Any]) -> None:
+        # What the data drew it has drawn again, and may have drawn ahead.
+        but = generators.PYTHON if self._feed.draws_in_python else frozenset()
+        generators.put_back(unpacked(packed, blobs), but)
+
     def _begins_again(self, reason: str, *, and_later: bool = True) -> None:
         if self._session.resumes:
             self._session.note(f"the training{self._at} begins again: {reason}")
@@ -154,6 +177,7 @@ class FitCheckpoint:
         seconds = time.monotonic() - self._began + self.carried
         header = {
             "call": self._call,
+            "look": self._look,
             "epoch": position.epoch,
             "step": position.step,
             "seconds": seconds,
@@ -165,7 +189,8 @@ class FitCheckpoint:
             "logs": packing.put(_pythonified(logs)),
             "variables": self._variables.packed(packing),
             "callbacks": self._callbacks.packed(packing),
-            "generators": generators.packed(packing),
+            "generators": packing.put(generators.states()),
+            "epoch_generators": packing.put(self._at_epoch),
             "lineage": script.lineage.files(),
             "files": table,
         }

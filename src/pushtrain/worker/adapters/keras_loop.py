@@ -51,12 +51,14 @@ class Feed(NamedTuple):
         backend: Keras' own.
         is_shuffled_once: the order of an epoch is drawn all at once, with its first batch.
         draws_in_python: Python code makes the batches, and may draw from Python's generators.
+        draws_of_one: the order of the data, dropout and more are drawn from one generator.
         held_is_arrays: validation draws nothing.
     """
 
     backend: str
     is_shuffled_once: bool
     draws_in_python: bool
+    draws_of_one: bool
     held_is_arrays: bool
 
 
@@ -149,16 +151,16 @@ class Loop:
         if (self._epoch, self._step) == self._target:
             self._go_on(None)
             return self._follow(*args)
-        if self._feed.backend == "tensorflow":
-            self._draw(args[0])
+        self._draw(args[-1])
         self._step += 1
         self._shorten()
         return (self._logs, args[0]) if self._feed.backend == "jax" else self._logs
 
-    def _draw(self, iterator: Any) -> None:
-        for number in range(self.model.steps_per_execution):
+    def _draw(self, batches: Any) -> None:
+        """Draws the batches of one call, where the train function would do that itself."""
+        for number in range(self.model.steps_per_execution if hasattr(batches, "__next__") else 0):
             try:
-                next(iterator)
+                next(batches)
             except StopIteration:
                 if not number:
                     raise
@@ -183,10 +185,13 @@ class Loop:
 
     def _on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self._epoch, self._step = epoch, 0
-        if self.is_skipping:
-            self.keeper.recorder.on_epoch_begin(epoch)
-        else:
+        if not self.is_skipping:
             type(self._callbacks).on_epoch_begin(self._callbacks, epoch, logs)
+            self._guard.quietly("a checkpoint", self.keeper.epoch_begins)
+            return
+        self.keeper.recorder.on_epoch_begin(epoch)
+        if epoch == self._target.epoch:
+            self._guard.quietly("a checkpoint", self.keeper.epoch_is_reached)
 
     def _on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         self._epoch, self._step = epoch + 1, 0
@@ -211,8 +216,7 @@ class Loop:
             self.model.test_function = kept
 
     def _skip_test(self, *args: Any) -> Any:
-        if self._feed.backend == "tensorflow":
-            self._draw(args[0])
+        self._draw(args[-1])
         return ({}, args[0]) if self._feed.backend == "jax" else {}
 
     # --- between the two -------------------------------------------------------------------------

@@ -1,5 +1,5 @@
 """Keras' callbacks and the script's own, their files, and what their functions remember."""
-# kill: batch 27, validation 40, batch 58
+# kill: validation 40, batch 58
 # resumed: 5
 
 import json

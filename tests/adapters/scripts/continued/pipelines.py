@@ -1,5 +1,5 @@
 """tf.data: a shuffle buffer, a random map, and several steps an execution of a repeated pipeline."""
-# kill: batch 12, batch 2 of fit 2, batch 8 of fit 2
+# kill: batch 12, batch 8 of fit 2
 # seconds: 0
 # resumed: 4
 

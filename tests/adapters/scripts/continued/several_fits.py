@@ -1,5 +1,5 @@
 """Several fits of two models, within functions; one goes on where another ended."""
-# kill: batch 3 of fit 2, batch 19 of fit 3, batch 12 of fit 4
+# kill: batch 19 of fit 3, batch 12 of fit 4
 # seconds: 0
 # resumed: 10
 
