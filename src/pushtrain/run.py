@@ -192,8 +192,7 @@ def begin_once(
 ) -> RunFolder:
     """The run with this key; begun now where there is none, so that a step that is started again
     goes on with what it began. Errors as `begin`."""
-    digest = hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()
-    with store.lock(f"key-{digest[:16]}"):
+    with store.key_lock(key):
         found = store.by_key(key)
         if found is not None:
             return found

@@ -9,7 +9,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -229,8 +229,22 @@ class Store:
         file.parent.mkdir(parents=True, exist_ok=True)
         write_whole(file, folder.id.encode())
 
+    def key_lock(self, key: str) -> AbstractContextManager[None]:
+        """The lock of a key, which it shares with some others."""
+        return self._lock_of(self._key_file(key))
+
+    def forget_keys(self) -> None:
+        """Drops the keys of runs that are gone."""
+        for file in _entries(self.home / "keys"):
+            with self._lock_of(file), suppress(FileNotFoundError):
+                if not (self.home / "runs" / file.read_text("utf-8").strip()).exists():
+                    file.unlink()
+
     def _key_file(self, key: str) -> Path:
         return self.home / "keys" / hashlib.sha256(os.fsencode(key)).hexdigest()[:32]
+
+    def _lock_of(self, key_file: Path) -> AbstractContextManager[None]:
+        return self.lock(f"key-{key_file.name[:2]}")  # few files, however many keys there were
 
     @contextmanager
     def lock(self, name: str) -> Iterator[None]:

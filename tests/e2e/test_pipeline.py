@@ -137,7 +137,7 @@ def test_a_build_with_mishaps_ends_as_one_without(
     def while_nobody_watches() -> None:
         """What happens before the step, or all stages, are started again."""
         if not mishaps:
-            os.kill(_driver(cli), signal.SIGKILL)
+            os.kill(_driver(cli), signal.SIGTERM)  # as whatever stops the machine does
             _until(lambda: "resume" in _monitor(agent, 1))
             _until(lambda: _driver(cli))
         mishaps.append("started again")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import shutil
 import signal
 import threading
 from collections.abc import Callable
@@ -328,3 +329,16 @@ def test_a_damaged_journal_is_an_error(store: Store) -> None:
         folder.record()
     with pytest.raises(JournalError):
         LiveRun(folder)
+
+
+def test_keys_of_runs_that_are_gone_are_forgotten(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    gone, there = store.create("gone"), store.create("there")
+    for key, folder in (("a", gone), ("b", there)):
+        with store.key_lock(key):
+            store.give_key(folder, key)
+        folder.journal.touch()
+    shutil.rmtree(gone.path)
+    store.forget_keys()
+    assert [store.by_key(key) for key in ("a", "b")] == [None, there]
+    assert len(list((tmp_path / "keys").iterdir())) == 1

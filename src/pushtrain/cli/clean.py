@@ -52,6 +52,7 @@ def command(yes: bool, as_json: bool) -> None:
         and click.confirm("Remove all of this?")
     )
     problems = execute(cleaning, assembly.engine, assembly.image_store) if is_meant else ()
+    assembly.store.forget_keys()
     if as_json:
         emit({"removed": is_meant, "problems": problems, **_facts(cleaning)})
         return
