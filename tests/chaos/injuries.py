@@ -119,7 +119,7 @@ def _kill_engine(stage: Stage, random: Random) -> str:
 def _fill_quota(stage: Stage, random: Random) -> str:
     """Fills what the trial may save, but for one block; ordinary work goes on, and dies later."""
     place = _checkpoints(stage)
-    room = 16 * 1024**2 - sum(path.stat().st_blocks * 512 for path in place.iterdir())
+    room = stage.disk - sum(path.stat().st_blocks * 512 for path in place.rglob("*"))
     filler = place / "filler"
     filler.write_bytes(bytes(max(room - 8192, 0)))
     os.chown(filler, 1000, 1000)
@@ -138,13 +138,17 @@ def _damage(stage: Stage, random: Random, generations: int) -> str:
     """While the trial is stopped, so that nothing newer comes in between; then it is killed."""
     training = _training(stage)
     processes.kill(training.child, signal.SIGSTOP)
-    saved = sorted(_generations(_checkpoints(stage)), key=lambda path: -path.stat().st_mtime_ns)
-    how = random.choice((_truncate, _flip, _empty))
-    for path in saved[:generations]:
-        how(path, random)
+    place = _checkpoints(stage)
+    how = random.choice((_truncation, _bit_flip, _loss))
+    names = []
+    for path in sorted(place.glob("*.[01]")):
+        both = place.glob(f"{path.stem}.[01]")
+        if path in sorted(both, key=lambda one: one.stat().st_mtime_ns)[-generations:]:
+            how(path, random)
+            names.append(path.name)
     processes.kill(training.child)
-    names = ", ".join(path.name for path in saved[:generations]) or "nothing, since none is there"
-    return f"checkpoints {how.__name__.strip('_')}: {names}; then kill -9 of the trial's process"
+    told = ", ".join(sorted(names)) or "nothing, since none is there yet"
+    return f"{how.__name__[1:]} of checkpoints ({told}); then kill -9 of the trial's process"
 
 
 def _checkpoints(stage: Stage) -> Path:
@@ -154,21 +158,17 @@ def _checkpoints(stage: Stage) -> Path:
     return place
 
 
-def _generations(place: Path) -> list[Path]:
-    return [path for path in place.iterdir() if path.suffix in (".0", ".1")]
-
-
-def _truncate(path: Path, random: Random) -> None:
+def _truncation(path: Path, random: Random) -> None:
     os.truncate(path, random.randrange(path.stat().st_size))
 
 
-def _flip(path: Path, random: Random) -> None:
+def _bit_flip(path: Path, random: Random) -> None:
     content = bytearray(path.read_bytes())
     content[random.randrange(len(content))] ^= 1 << random.randrange(8)
     path.write_bytes(content)
 
 
-def _empty(path: Path, random: Random) -> None:
+def _loss(path: Path, random: Random) -> None:
     os.truncate(path, 0)
 
 

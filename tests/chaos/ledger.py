@@ -8,7 +8,10 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """Epochs in the order in which they were `trained` and, where the script says so, `saved`."""
+    """Epochs in the order in which they were `trained`.
+
+    `saved` says that all up to this one had been saved, `kept` that this one had.
+    """
 
     entries: tuple[tuple[str, int], ...]
 
@@ -29,13 +32,14 @@ class Ledger:
 
     @property
     def lost(self) -> int:
-        """How many epochs were trained again although they, or later ones, had been saved."""
-        lost = saved = 0
+        """How many epochs were trained again although they had been saved."""
+        saved: set[int] = set()
+        lost = 0
         for what, epoch in self.entries:
-            if what == "saved":
-                saved = max(saved, epoch)
-            elif epoch <= saved:
-                lost += 1
+            if what == "trained":
+                lost += epoch in saved
+            else:
+                saved |= {epoch} if what == "kept" else {*range(1, epoch + 1)}
         return lost
 
     @property

@@ -17,13 +17,11 @@ class Program:
         name: its folder.
         epochs: how many it trains in all trials of a run together, at least.
         is_light: whether its image is small, so that an engine of the tests' own can have it.
-        says_saved: whether it says itself what has been saved.
     """
 
     name: str
     epochs: int
     is_light: bool = True
-    says_saved: bool = False
 
     def put(self, place: Path) -> Path:
         """Lays its source tree out; gives the tree's root."""
@@ -33,7 +31,7 @@ class Program:
         return root
 
 
-LOOP = Program("loop", epochs=24, says_saved=True)
+LOOP = Program("loop", epochs=24)
 CALLS = Program("calls", epochs=24)
 KERAS = Program("keras", epochs=12, is_light=False)
 PROGRAMS = (LOOP, CALLS, KERAS)

@@ -18,7 +18,8 @@ from chaos import processes
 from chaos.program import Program
 from chaos.progress import Progress
 from pushtrain.engine.connection import Connection
-from pushtrain.interfaces import LABEL_RUN
+from pushtrain.interfaces import LABEL_CHECKPOINTS, LABEL_RUN
+from pushtrain.settings import load_repository
 from support.engines import Daemon
 from support.leftovers import clear
 from support.mailservers import Inbox, mail_server
@@ -154,6 +155,11 @@ class Stage:
             self._began.append(process)
         return process
 
+    @property
+    def disk(self) -> int:
+        """Bytes that the trial's checkpoints may have."""
+        return load_repository(self._source).limits.disk
+
     # --- who is there --------------------------------------------------------------------------
 
     @property
@@ -189,7 +195,7 @@ class Stage:
     def checkpoints(self) -> Path | None:
         """Where the engine keeps the checkpoints of the trial under way."""
         with self.connection.calling("its volumes cannot be looked at") as client:
-            filters = {"label": f"{LABEL_RUN}={self.run}"}
+            filters = {"label": [f"{LABEL_RUN}={self.run}", LABEL_CHECKPOINTS]}
             for volume in client.volumes(filters=filters)["Volumes"] or ():
                 for trial in Path(volume["Mountpoint"]).glob("trials/*/"):
                     return trial

@@ -60,6 +60,12 @@ def test_whatever_does_not_hold_is_said(change: dict[str, object], said: str) ->
     assert said in found
 
 
+def test_what_is_kept_alone_says_nothing_of_what_was_before() -> None:
+    kept = (("trained", 1), ("trained", 2), ("kept", 2))
+    assert Ledger((*kept, ("trained", 1), ("trained", 3))).lost == 0
+    assert Ledger((*kept, ("trained", 1), ("trained", 2))).lost == 1
+
+
 def test_what_was_destroyed_may_be_trained_again() -> None:
     again = Ledger((*_SAVED, *_SAVED))
     assert (again.lost, again.repeated) == (2, 3)

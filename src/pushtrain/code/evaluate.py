@@ -29,6 +29,8 @@ _PASSING = frozenset(
     {"builtins.list", "builtins.tuple", "builtins.iter", "builtins.reversed", "functools.partial"}
 )
 """Functions whose result stands for their first argument."""
+_KEPT = "pushtrain.checkpoint.state.get"
+"""What an attempt before this one kept is what the first one began with: the default."""
 
 
 class Evaluator:
@@ -210,6 +212,8 @@ class Evaluator:
         if isinstance(function, External):
             if function.name in _PASSING and node.args:
                 yield from self.values(expr.at(node.args[0]))
+            elif function.name == _KEPT and len(node.args) > 1:
+                yield from self.values(expr.at(node.args[1]))
             elif function.name == "dataclasses.field":
                 yield from self._field(expr, node)
             else:

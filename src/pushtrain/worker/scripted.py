@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import pickle
 import time
 import warnings
 from collections.abc import Iterator
@@ -19,7 +18,7 @@ from typing import Any
 
 from pushtrain.script import Checkpoint
 from pushtrain.worker import stopping
-from pushtrain.worker.adapters import generators
+from pushtrain.worker.adapters import generators, interned
 from pushtrain.worker.adapters.packing import Packing, Refused, unpacked
 from pushtrain.worker.checkpoints import Checkpoints, Pace, Saved
 from pushtrain.worker.session import Session
@@ -87,7 +86,7 @@ class _Kept(Checkpoint):
         if not self._pace.is_due(began) and not self._stop.is_asked:
             return False
         try:
-            self._write(pickle.dumps(state, pickle.HIGHEST_PROTOCOL))
+            self._write(interned.dumps(state))
         except (OSError, Refused) as error:
             warnings.warn(f"a checkpoint is not saved: {error}", stacklevel=2)
             return False
@@ -116,7 +115,7 @@ class _Kept(Checkpoint):
         if saved is None:
             return {}
         try:
-            state: dict[str, Any] = pickle.loads(saved.blobs[_STATE])  # noqa: S301  # it is its own
+            state: dict[str, Any] = interned.loads(saved.blobs[_STATE])
             self._put_back(saved)
         except Exception as error:
             told = f"{type(error).__name__}: {error}"

@@ -43,6 +43,8 @@ DENSE = ("keras.layers.Dense",)
         "import keras\nfor layer in [keras.layers.Dense]:\n    layer(1)",
         "def f():\n    from keras.layers import Dense\n    return Dense(1)\nf",
         "class A:\n    from keras.layers import Dense\n    x = Dense(1)",
+        "import pushtrain\nfrom keras.layers import Dense\nwith pushtrain.checkpoint() as saved:\n"
+        "    kind = saved.state.get('kind', Dense)\n    kind(1)",
     ],
 )
 def test_one_name_for_one_thing(tmp_path: Path, text: str) -> None:

@@ -61,20 +61,22 @@ from die import die
 x = np.random.rand(64, 3)
 y = x @ [1.0, -2.0, 0.5]
 own = np.random.default_rng(4)
-w, first = np.zeros(3), 0
+w, first, kind = np.zeros(3), 0, "descent"
 with pushtrain.checkpoint("descent") as saved:
     if saved.state:
         w, first, own = saved.state["w"], saved.state["step"], saved.state["own"]
+        kind = saved.state["kind"]
     for step in range(first, 40):
         rows = np.random.permutation(64)[:16]
         w -= 0.1 * x[rows].T @ (x[rows] @ w - y[rows]) / 16 + own.normal(0, 1e-3, 3)
         np.save(f"weights-{step % 3}.npy", w)
         die("step")
-        saved.save(w=w, step=step + 1, own=own)
+        saved.save(w=w, step=step + 1, own=own, kind=kind)
     die("end")
 print(w.tobytes().hex(), np.random.rand(), own.random())
 pushtrain.report(mse=float(((x @ w - y) ** 2).mean()))
-pickle.dump(w, open("model.pkl", "wb"))
+# A pickle shows which objects are one and the same.
+pickle.dump((w, np.zeros(1), kind, "descent"), open("model.pkl", "wb"))
 """
 
 SCRIPTS = {"pure Python": PURE, "NumPy": NUMPY}

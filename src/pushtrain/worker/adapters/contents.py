@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copyreg
 import hashlib
-import importlib
 import operator
 import pickle
 import random
@@ -91,11 +90,6 @@ def has_identity(kind: type) -> bool:
 def is_array(thing: Any) -> bool:
     """Whether it is an array of NumPy's own class."""
     return _kind(type(thing)) == _ARRAY
-
-
-def is_number_type(thing: Any) -> bool:
-    """Whether it is a type of numbers of NumPy's."""
-    return _kind(type(thing)) == _NUMBER_TYPE
 
 
 def is_reference(kind: type) -> bool:
@@ -214,42 +208,3 @@ def seen_through(array: Any, window: tuple[Any, ...]) -> Any:
     made = sys.modules["numpy"].ndarray(shape, dtype, flat, offset, strides)
     made.flags.writeable = is_writeable
     return made
-
-
-# --- types of numbers ----------------------------------------------------------------------------
-
-
-def place(kind: Any) -> str:
-    """Where the one object is that stands for a type of numbers; empty where there are several.
-
-    That of floats is one wherever it occurs; that of records may be a module's.
-    """
-    numpy: Any = sys.modules["numpy"]
-    if kind is numpy.dtype(kind.str):
-        return str(kind.str)
-    if id(kind) not in _places:
-        _places[id(kind)] = kind, _found(kind)
-    return _places[id(kind)][1]
-
-
-def at(place: str) -> Any:
-    """The type of numbers that has this place.
-
-    Raises:
-        AttributeError, ModuleNotFoundError: there is none.
-    """
-    module, _, name = place.partition(":")
-    if not name:
-        return sys.modules["numpy"].dtype(place)
-    return getattr(importlib.import_module(module), name)
-
-
-_places: dict[int, tuple[Any, str]] = {}
-
-
-def _found(kind: Any) -> str:
-    for module, known in list(sys.modules.items()):
-        for name, value in list(getattr(known, "__dict__", {}).items()):
-            if value is kind and name.isidentifier():
-                return f"{module}:{name}"
-    return ""

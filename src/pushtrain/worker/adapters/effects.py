@@ -20,11 +20,10 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from pushtrain.worker.adapters import contents
+from pushtrain.worker.adapters import contents, interned
 
 _PROTOCOL = 4
 """Arrays that the later one reads do not lie in memory of NumPy's own."""
-_LONGEST_NAME = 100
 _MOST_OBJECTS = 500_000
 """Objects of a call that are numbered, which takes about a hundred bytes each."""
 _OURS = (contents.seen_through, contents.set_attributes)
@@ -203,17 +202,11 @@ class _Taker(_Watcher):
         number = self._before.numbers.get(id(thing))
         if number is not None:
             return number
-        # Names and types of numbers are one object wherever they occur, which a model's file shows.
-        if type(thing) is str:
-            is_name = len(thing) <= _LONGEST_NAME and sys.intern(thing) is thing
-            return thing if is_name else None
-        if contents.is_number_type(thing):
-            return contents.place(thing).encode() or None
         if contents.is_array(thing):
             window = contents.window(thing)
             number = self._before.owners.get(id(contents.owner(thing)))
             return None if window is None or number is None else (number, window)
-        return None
+        return interned.name_of(thing)
 
     def reducer_override(self, thing: Any) -> Any:
         """How an object is made anew where its own way forgets a part of it."""
@@ -236,10 +229,8 @@ class _Loader(pickle.Unpickler):
 
     def persistent_load(self, identity: Any) -> Any:
         """The object of that name."""
-        if isinstance(identity, str):
-            return sys.intern(identity)
-        if isinstance(identity, bytes):
-            return contents.at(identity.decode())
+        if isinstance(identity, (str, bytes)):
+            return interned.of_name(identity)
         if isinstance(identity, tuple):
             return contents.seen_through(self._objects[identity[0]], identity[1])
         return self._objects[identity]

@@ -10,7 +10,10 @@ EPOCHS = 8
 
 
 class Noting(keras.callbacks.Callback):
-    """Writes down every epoch that is really trained."""
+    """Writes down every epoch that is really trained, and what was saved before."""
+
+    def on_epoch_begin(self, epoch, logs=None):
+        ledger.note_saved()
 
     def on_epoch_end(self, epoch, logs=None):
         ledger.note("trained", epoch + 1)

@@ -18,17 +18,14 @@ model = SGDClassifier(alpha=0.003, random_state=0)
 print("begins", flush=True)
 
 with pushtrain.checkpoint() as saved:
-    if saved.state:
-        model = saved.state["model"]
-        np.random.set_state(saved.state["random"])
+    model = saved.state.get("model", model)
     for epoch in range(saved.state.get("epoch", 0) + 1, EPOCHS + 1):
-        order = np.random.permutation(len(x))
-        for part in np.array_split(order, 4):
+        for part in np.array_split(np.random.permutation(len(x)), 4):
             model.partial_fit(x[part], y[part], classes=range(10))
             time.sleep(0.04)  # stands for more work than a test has time for
         ledger.note("trained", epoch)
-        saved.save(epoch=epoch, model=model, random=np.random.get_state())
-        ledger.note("saved", epoch)
+        if saved.save(epoch=epoch, model=model):
+            ledger.note("saved", epoch)
 
 print(f"accuracy {model.score(x_test, y_test):.4f}")
 ledger.tell()
