@@ -38,11 +38,12 @@ class Disk:
     def measure(self) -> None:
         """Measures it; counting ends where it is too much."""
         own = trees.usage(self._trials, most=self._most + self._before) - self._before
-        kept = trees.usage(self._checkpoints, most=self._most)
+        # The trial's own directory there is no part of what `Checkpoints` may fill.
+        kept = trees.usage(self._checkpoints, most=self._most + trees.ENTRY) - trees.ENTRY
         own += processes.unlinked(self._device)
         if self._other not in (None, self._device):
             kept += processes.unlinked(self._other)
-        self.used = max(0, own) + kept
+        self.used = max(0, own) + max(0, kept)
         self.is_exceeded = self.is_exceeded or own > self._most or kept > self._most
         self.memory_is_full = self.memory_is_full or any(map(_is_full, self._in_memory))
 

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-_ENTRY = 4096
+ENTRY = 4096
 """Bytes that every file and folder counts for at least, so that empty ones do not come free."""
 
 _MOST_ENTRIES = 2000
@@ -38,7 +38,7 @@ def usage(*trees: Path, most: int = UNMEASURABLE) -> int:
     try:
         for tree in trees:
             for entry in walk(tree):
-                total += max(_ENTRY, _blocks(entry) * 512)
+                total += max(ENTRY, _blocks(entry) * 512)
                 if total > most:
                     return total
     except OSError:
