@@ -57,6 +57,7 @@ def run(case: dict, path: Path) -> dict:
         ours.close()
         code = 1
         try:
+            (path / "checkpoints").mkdir()
             places = types.SimpleNamespace(
                 source=path, out=path / "out", checkpoints=path / "checkpoints"
             )

@@ -294,3 +294,43 @@ def test_elsewhere_it_does_nothing() -> None:
     code = "import pushtrain, sys; print([m for m in sys.modules if 'pushtrain.worker' in m])"
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout
     assert printed == b"[]\n"
+
+
+COUNTER = """
+import sys
+MODULES = ("json",)
+
+def install(session):
+    def train():
+        session.counts["fit"] = session.counts.get("fit", 0) + 1
+        session.counts["epoch"] = session.counts.get("epoch", 0) + 1
+        session.epoch({"loss": 1.0}, 1.0, None)
+        session.measure("loss", session.counts["fit"], "validation", "train")
+        return session.counts["fit"]
+    sys.modules["json"].train = train
+"""
+"""Stands for a framework's adapter, whose checkpoints go by the number of a fit."""
+
+
+def test_what_is_not_done_again_still_counts(launch: Launch) -> None:
+    script = """
+import json, pushtrain
+from die import die
+json.train()
+with pushtrain.checkpoint() as saved:
+    for step in range(saved.state.get("step", 0), 4):
+        last = json.train()
+        saved.save(step=step + 1)
+        die("step")
+print(json.train())
+"""
+    counter = {"counter": COUNTER}
+    source = {"train.py": script, "die.py": DIE}
+    undisturbed = launch(source, adapters=counter).train()
+    launch(source, adapters=counter).train(args=("step", "3"))
+    killed = launch(source, adapters=counter).train(resume=True, attempt=2)
+
+    assert killed.printed == undisturbed.printed == "6\n"
+    assert killed.outcome.epochs == undisturbed.outcome.epochs
+    assert killed.outcome.measurements == undisturbed.outcome.measurements
+    assert killed.outcome.resumed == 4
