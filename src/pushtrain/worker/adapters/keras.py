@@ -116,9 +116,14 @@ class Adapter:
             self.guard.quietly("checkpoints", give_up, "a callback of it trains as well")
 
     def _around_set_weights(self, set_weights: Any, layer: Any, weights: Any) -> Any:
-        if self._loop is not None and self.guard.is_here and not self._loop.trains(layer):
-            self._loop.keeper.doubt("a callback of it changes another model")
+        if self._loop is not None and self.guard.is_here:
+            self.guard.quietly("checkpoints", self._sees_change, self._loop, layer)
         return set_weights(layer, weights)
+
+    @staticmethod
+    def _sees_change(loop: Loop, layer: Any) -> None:
+        if not loop.trains(layer):
+            loop.keeper.doubt("a callback of it changes another model")
 
     def _begin(self, model: Any, call: _Call) -> Data:
         """Notes what data a fit is about to see."""
@@ -195,7 +200,7 @@ class Adapter:
 
     def _around_evaluate(self, evaluate: Any, model: Any, /, *args: Any, **kwargs: Any) -> Any:
         is_own = kwargs.get("_use_cached_eval_dataset") or not self.guard.is_here
-        if is_own and self._loop is not None and self._loop.is_skipping:
+        if is_own and self.guard.is_here and self._loop is not None and self._loop.is_skipping:
             return self._loop.skip_validation(evaluate, *args, **kwargs)
         if is_own or self.guard.depth > self._open:  # Keras validates, or another adapter measures
             return evaluate(model, *args, **kwargs)

@@ -44,7 +44,8 @@ class KerasCheckpoints:
         self.rhythm = rhythm if isinstance(rhythm, Rhythm) else Rhythm()
         self.backend = str(keras.backend.backend())
         self._store = session.checkpoints
-        self._worth: dict[str, float] = {}
+        self.worth: dict[str, float] = {}
+        """Seconds of training that are in each checkpoint."""
         found = guard.quietly("what the script writes", written, session)
         self._is_possible = found is not None
         self.written = found or Written({}, self._store)
@@ -81,28 +82,16 @@ class KerasCheckpoints:
             fit.doubt("one generator of PyTorch orders its data and drops out")
         return Loop(self.guard, model, feed, fit)
 
-    def save(self, name: str, header: dict[str, Any], blobs: dict[str, Any], worth: float) -> None:
-        """Saves the checkpoint of a fit, at the cost of others where there is no room.
-
-        Args:
-            name: the fit's.
-            header: as the store takes it.
-            blobs: as the store takes them.
-            worth: the seconds of training that it holds.
+    def make_room(self, but: str) -> bool:
+        """Removes the least worthwhile checkpoint of another fit; whether there was one.
 
         Raises:
-            OSError: there is no room for it.
+            OSError: it cannot be removed.
         """
-        while True:
-            try:
-                self._store.save(name, header, blobs)
-                break
-            except OSError:
-                others = {one: worth for one, worth in self._worth.items() if one != name}
-                if not others:
-                    raise
-                self._forget(min(others, key=lambda one: others[one]))
-        self._worth[name] = worth
+        others = {name: worth for name, worth in self.worth.items() if name != but}
+        if others:
+            self._forget(min(others, key=lambda name: others[name]))
+        return bool(others)
 
     def forget(self, name: str, *, and_later: bool) -> None:
         """Removes the checkpoint of a fit, or also of those that came after it.
@@ -114,18 +103,17 @@ class KerasCheckpoints:
             self._forget(one)
         self._forget(name)
 
-    def loaded(self, name: str, worth: float) -> None:
-        """A fit goes on from its checkpoint; of the last one nothing else is needed any more.
+    def is_reached(self, name: str) -> None:
+        """A fit goes on from its checkpoint; if it is the last, all that anybody needs is known.
 
         Raises:
             OSError: something cannot be removed.
         """
-        self._worth[name] = worth
         if not self._later(name):
             self.written.sweep()
 
     def _forget(self, name: str) -> None:
-        self._worth.pop(name, None)
+        self.worth.pop(name, None)
         self._store.forget(name)
         self.written.release(name)
 

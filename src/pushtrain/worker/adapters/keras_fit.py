@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import sys
 import time
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from pushtrain.worker.adapters.keras_checkpoints import KerasCheckpoints
 
 _UNSEEDED = "its first batch gives other values than before: something draws that no seed governs"
+_LOST = "what its callbacks have as {!r} cannot be kept"
 _OWN_STATE = "its graph draws from operations of TensorFlow that keep their state to themselves"
 
 
@@ -120,8 +122,9 @@ class FitCheckpoint:
         self.carried = header["seconds"] - (time.monotonic() - self._began)
         self.recorder.started = time.perf_counter() - header["epoch_seconds"]
         self._script.written.settle(self._name, table)
-        self._script.loaded(self._name, header["seconds"])
-        self._doubts |= set(header["doubts"])
+        self._script.worth[self._name] = header["seconds"]
+        self._script.is_reached(self._name)
+        self._doubts |= {*header["doubts"], *map(_LOST.format, header["callbacks"]["lost"])}
         self._say_again(header["said"])
 
     def epoch_begins(self) -> None:
@@ -172,16 +175,34 @@ class FitCheckpoint:
         self._script.forget(self._name, and_later=and_later)
 
     def _write(self, position: Position, logs: dict[str, Any] | None) -> None:
-        packing, script = Packing(), self._script
-        table = script.written.keep()
-        seconds = time.monotonic() - self._began + self.carried
-        header = {
+        written, script = self._script.written, self._script
+        while True:
+            try:
+                table = written.keep()
+                packing = Packing()
+                header = self._header(packing, position, logs)
+                self._session.checkpoints.save(
+                    self._name, {**header, "files": table}, packing.blobs
+                )
+                break
+            except OSError as error:
+                is_full = error.errno in (errno.EDQUOT, errno.ENOSPC)
+                if not is_full or not script.make_room(but=self._name):
+                    raise
+        written.settle(self._name, table)
+        script.worth[self._name] = header["seconds"]
+
+    def _header(
+        self, packing: Packing, position: Position, logs: dict[str, Any] | None
+    ) -> dict[str, Any]:
+        started = self.recorder.started
+        return {
             "call": self._call,
             "look": self._look,
             "epoch": position.epoch,
             "step": position.step,
-            "seconds": seconds,
-            "epoch_seconds": time.perf_counter() - self.recorder.started if position.step else 0.0,
+            "seconds": time.monotonic() - self._began + self.carried,
+            "epoch_seconds": time.perf_counter() - started if position.step else 0.0,
             "first": self._first,
             "doubts": sorted(self._doubts),
             "said": self._said,
@@ -191,11 +212,8 @@ class FitCheckpoint:
             "callbacks": self._callbacks.packed(packing),
             "generators": packing.put(generators.states()),
             "epoch_generators": packing.put(self._at_epoch),
-            "lineage": script.lineage.files(),
-            "files": table,
+            "lineage": self._script.lineage.files(),
         }
-        script.save(self._name, header, packing.blobs, seconds)
-        script.written.settle(self._name, table)
 
     def _say_again(self, said: list[dict[str, Any]]) -> None:
         model, session = self._model, self._session

@@ -230,8 +230,9 @@ class Loop:
     def _go_on(self, logs: Any) -> None:
         """From here on everything is as it was when the checkpoint was saved."""
         self._open()
-        if logs is None and self._callbacks._progbar is not None:
-            self._callbacks._progbar.on_epoch_begin(self._epoch)
+        bar = getattr(self._callbacks, "_progbar", None)
+        if logs is None and bar is not None:
+            bar.on_epoch_begin(self._epoch)
         self._guard.quietly("the state of a checkpoint", self.keeper.put_back, logs)
 
     def _begin_again(self) -> None:

@@ -26,8 +26,14 @@ log.write("begun\n")
 
 
 class Tracker:
+    counts = []
+
     def __init__(self):
         self.count = 0
+
+    def update(self, epoch, logs):
+        self.count += 1
+        self.counts.append(epoch)
 
 
 class Own(keras.callbacks.Callback):
@@ -39,7 +45,6 @@ class Own(keras.callbacks.Callback):
         self.seen = {}
 
     def on_epoch_end(self, epoch, logs=None):
-        self.tracker.count += 1
         self.weight.assign(self.weight * 0.5)
         self.seen[epoch] = float(self.rng.random()) * float(self.weight)
         remember(logs["val_loss"])
@@ -87,12 +92,13 @@ history = model.fit(
         CSVLogger("epochs.csv"),
         LearningRateScheduler(lambda epoch, rate: rate * 0.99),
         LambdaCallback(on_epoch_end=counter()),
+        LambdaCallback(on_epoch_end=own.tracker.update),
         own,
     ],
 )
 log.close()
 print(json.dumps(history.history), len(history.epoch))
-print(losses, best, own.seen, own.tracker.count, float(own.weight), open("log.txt").read())
+print(losses, best, own.seen, own.tracker.count, Tracker.counts, float(own.weight), open("log.txt").read())
 print(open("epochs.csv").read())
 print(keras.models.load_model("saved/best.keras").evaluate(x[:160], y[:160], verbose=0))
 model.load_weights(os.environ.get("TMPDIR", "/tmp") + "/checkpoint.weights.h5")
