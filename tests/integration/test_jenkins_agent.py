@@ -71,3 +71,25 @@ def test_its_engine_answers(agent: str, socket: tuple[str, ...]) -> None:
     said = _inside(agent, "pushtrain doctor --json || true", *socket)
     engine = next(one for one in json.loads(said) if one["subject"] == "engine")
     assert engine["health"] == "ok"
+
+
+_DETACHING = """
+import time
+from pathlib import Path
+from pushtrain.detached import detach
+
+log = Path("/tmp/log")
+with detach(("sh", "-c", "echo $$; exec sleep 60"), log) as other:
+    while not log.read_text().endswith("\\n"):
+        time.sleep(0.05)
+    status = Path("/proc", log.read_text().strip(), "status")
+    while "PPid:\\t1\\n" not in status.read_text():
+        time.sleep(0.05)
+    print("adopted", other.is_running)
+"""
+
+
+def test_what_a_step_starts_there_outlives_it(agent: str) -> None:
+    """A driver has the container's init for its parent."""
+    python = "PYTHONPATH=/opt/pushtrain timeout 60 /usr/bin/python3 -P -"
+    assert _inside(agent, python, "--init", text=_DETACHING) == "adopted True\n"
