@@ -99,7 +99,7 @@ class Assembly:
         return Publication(self.store, self.operator, self._importances)
 
     def start_driver(self, folder: RunFolder) -> Detached:
-        """Starts a process that drives a run, and outlives this one; raises OSError."""
+        """Starts a process that drives a run, and outlives this one; see `start_driver`."""
         return start_driver(folder)
 
     # --- run.Workshop --------------------------------------------------------------------------

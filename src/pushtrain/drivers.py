@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from pushtrain.detached import Detached, detach
+from pushtrain.errors import PushtrainError
 from pushtrain.store import RunFolder
 
 
@@ -14,7 +15,15 @@ def start_driver(folder: RunFolder) -> Detached:
     It ends at once where another one has the run's lease, or where nothing is left to be done.
 
     Raises:
-        OSError: it cannot be started.
+        PushtrainError: it cannot be started.
     """
     command = (sys.executable, "-P", "-m", "pushtrain", "resume", folder.id, "--finish")
-    return detach(command, folder.driver_log)
+    try:
+        return detach(command, folder.driver_log)
+    except OSError as error:
+        raise PushtrainError(
+            f"run {folder.id}: a driver cannot be started: {error}",
+            hint="make room for processes and on the disk of PUSHTRAIN_HOME, and see that setsid "
+            "(util-linux) is installed",
+            run=folder.id,
+        ) from error

@@ -12,7 +12,7 @@ import pytest
 from pushtrain import drivers
 from pushtrain.detached import Detached, detach
 from pushtrain.entities import RunState
-from pushtrain.errors import JournalError
+from pushtrain.errors import JournalError, PushtrainError
 from pushtrain.events import DriverLost, Event, Judged, Published, RunStarted, Warned
 from pushtrain.journal import Journal
 from pushtrain.processes import Process
@@ -176,3 +176,10 @@ def test_a_damaged_run_is_an_error(store: Store, rescue: Rescue, started: list[l
             act(folder.id, IS_DUE)
         assert not folder.is_driven
     assert started == []
+
+
+def test_a_driver_that_cannot_be_started_is_told(store: Store) -> None:
+    folder = stored(store)
+    folder.driver_log.mkdir()
+    with pytest.raises(PushtrainError, match=r"a driver cannot be started.*driver\.log"):
+        drivers.start_driver(folder)

@@ -20,14 +20,14 @@ class Starter(Protocol):
     """Starts drivers."""
 
     def start_driver(self, folder: RunFolder) -> AbstractContextManager[Driver]:
-        """Starts a process that drives a run to its verdict; raises OSError."""
+        """Starts a process that drives a run to its verdict; raises PushtrainError."""
 
 
 def watch(folder: RunFolder, starter: Starter, progress: Progress) -> Verdict:
     """Shows a run to its verdict; it gets a driver where it has none, and a new one for a dead one.
 
     Raises:
-        PushtrainError: its drivers keep dying.
+        PushtrainError: a driver cannot be started, or they keep dying before there is a verdict.
     """
     follower = Follower(folder, progress)
     while True:
@@ -36,18 +36,24 @@ def watch(folder: RunFolder, starter: Starter, progress: Progress) -> Verdict:
             verdict = follower.to_verdict(driver)
         if verdict is not None and folder.record().is_published:
             return verdict
-        _note_lost_driver(folder)
+        if not _is_worth_another(folder):
+            break
+    if verdict is None:
+        raise PushtrainError(
+            f"run {folder.id}: its drivers keep dying ({_MOST_LOST + 1} in a row)",
+            hint=f"see {folder.driver_log}; `pushtrain monitor` goes on with it",
+            run=folder.id,
+        )
+    return verdict
 
 
-def _note_lost_driver(folder: RunFolder) -> None:
+def _is_worth_another(folder: RunFolder) -> bool:
+    """Counts a driver that died; False where too many of them did."""
     with folder.driving() as lease:
         if lease is None:
-            return  # somebody else was faster, and goes on with it
+            return True  # somebody else was faster, and goes on with it
         live = LiveRun(folder, lease=lease)
         if live.record.drivers_lost >= _MOST_LOST:
-            raise PushtrainError(
-                f"run {folder.id}: its drivers keep dying ({_MOST_LOST + 1} in a row)",
-                hint=f"see {folder.driver_log}; `pushtrain monitor` goes on with it",
-                run=folder.id,
-            )
-        live.append(DriverLost(live.record.drivers_lost + 1, lease.heir_of))
+            return False
+        live.append(DriverLost(live.record.drivers_lost + 1))
+        return True

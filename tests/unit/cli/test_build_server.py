@@ -69,12 +69,23 @@ class Dying(FakeWorkshop):
             super()._drive(folder)
 
 
+class Unpublished(FakeWorkshop):
+    """A workshop whose drivers die when they publish."""
+
+    def publish(self, live: LiveRun) -> None:
+        raise SystemExit
+
+
 def _dying(home: Path, monkeypatch: pytest.MonkeyPatch, deaths: int) -> Dying:
     made = Dying(home)
     made.deaths = deaths
-    monkeypatch.setattr(Assembly, "from_environment", lambda: made)
-    monkeypatch.setattr(following, "_LOOK", 0.005)
+    _use(made, monkeypatch)
     return made
+
+
+def _use(workshop: FakeWorkshop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Assembly, "from_environment", lambda: workshop)
+    monkeypatch.setattr(following, "_LOOK", 0.005)
 
 
 def test_a_driver_that_dies_is_replaced_and_counted(
@@ -96,6 +107,18 @@ def test_drivers_that_keep_dying_are_told_of(
     assert said.code == 1
     assert "drivers keep dying" in said.err and "driver.log" in said.err
     assert workshop.store.open("k").record().verdict is None  # a monitor may still go on with it
+
+
+def test_a_verdict_stands_though_its_publication_keeps_failing(
+    pushtrain: Pushtrain, home: Path, monkeypatch: pytest.MonkeyPatch, repository: Repository
+) -> None:
+    workshop = Unpublished(home)
+    _use(workshop, monkeypatch)
+    said = pushtrain("run", repository.path, "--key", "k", "--json")
+    assert (said.code, said.lines[-1]["met"]) == (0, True)
+    record = workshop.store.open("k").record()
+    assert (record.is_published, record.drivers_lost) == (False, 3)
+    assert workshop.trained == sorted(record.trials)
 
 
 def test_exit_zero_is_about_the_verdict_being_there_not_about_what_it_is(
