@@ -16,7 +16,7 @@ from pushtrain.worker.values import number, plain, text
 MESSAGE = 128 * 1024
 """Bytes of the longest message."""
 
-_SAID_AGAIN = {"epoch", "measurement", "confusion"}
+_SAID_AGAIN = {"epoch", "measurement", "confusion", "parameters"}
 """What is part of the result, and would be missing where it is said once and the process ends."""
 
 _MOST_METRICS, _MOST_PARAMETERS = 100, 500
@@ -54,6 +54,7 @@ class Session:
         self.frames = Frames(source)
         self.counts: dict[str, int] = {}
         self._memories: list[list[dict[str, object]]] = []
+        self._parameters: dict[str, object] = {}
         self._channel = channel
         self._noted: set[str] = set()
         self._held: list[bytes] | None = None
@@ -93,7 +94,10 @@ class Session:
         """Parameters that the script trains with; a later value replaces an earlier one."""
         for name, value in list(values.items())[:_MOST_PARAMETERS]:
             with contextlib.suppress(Exception):
-                self.say("parameters", values={str(name): plain(value)})
+                said = {str(name): plain(value)}
+                if said != {one: self._parameters.get(one) for one in said}:
+                    self._parameters.update(said)
+                    self.say("parameters", values=said)
 
     def versions(self, values: Mapping[str, str]) -> None:
         """Versions of what is used, by distribution."""

@@ -134,6 +134,32 @@ def test_it_ends_as_if_nothing_had_happened(
     assert [event.epochs for event in killed.events if isinstance(event, Resumed)] == [0]
 
 
+def test_what_an_adapter_saw_in_the_block_is_in_the_result_of_whoever_goes_on_after_it(
+    launch: Launch,
+) -> None:
+    adapter = """
+MODULES = ("framework",)
+def install(session):
+    import framework
+    framework.fit = lambda step: session.parameters({"step": step, "rates": [0.1]})
+"""
+    script = """
+import framework, pushtrain
+from die import die
+with pushtrain.checkpoint() as saved:
+    for step in range(saved.state.get("step", 0), 4):
+        framework.fit(step)
+        saved.save(step=step + 1)
+die("end")
+"""
+    source = {"train.py": script, "die.py": DIE, "framework.py": ""}
+    launch(source, adapters={"following": adapter}).train(args=("end", "1"))
+    trained = launch(source, adapters={"following": adapter}).train(attempt=2, resume=True)
+
+    assert trained.outcome.resumed == 0
+    assert trained.outcome.parameters == {"step": 3, "rates": [0.1]}
+
+
 def test_it_goes_on_where_it_was_and_not_before(launch: Launch) -> None:
     script = """
 import pushtrain
