@@ -47,6 +47,32 @@ def test_it_finds_what_python_would_give_it(worker: WorkerProcess, tmp_path: Pat
     assert trained.outcome.notes == []
 
 
+def test_no_depth_of_its_calls_is_slower_than_another(worker: WorkerProcess) -> None:
+    """CPython 3.11 and later map and unmap memory where a call crosses a chunk of its stack."""
+    trained = worker.train(
+        """
+        import resource
+
+        def faults():
+            return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+
+        def leaf():
+            a = b = c = d = e = f = g = h = i = j = k = l = m = n = o = p = q = r = s = t = 0
+
+        def at(depth):
+            if depth:
+                return at(depth - 1)
+            before = faults()
+            for _ in range(1000):
+                leaf()
+            return faults() - before
+
+        print(max(at(depth) for depth in range(300)))
+        """
+    )
+    assert int(trained.printed) < 500
+
+
 def test_it_runs_where_it_is_told_and_imports_its_neighbours(worker: WorkerProcess) -> None:
     worker.put(
         {
