@@ -20,6 +20,7 @@ import click
 
 from pushtrain import __version__
 from pushtrain.cli.render import fail
+from pushtrain.stack import roomy
 
 COMMANDS = {
     "run": "Train a repository until its target is met.",
@@ -102,6 +103,7 @@ def _group(verbose: int) -> None:
     )
 
 
+@roomy
 def main() -> None:
     """Runs the command line; every expected error becomes one message and its exit code."""
     gc.set_threshold(_NEW_OBJECTS)

@@ -21,7 +21,7 @@ def worker_files() -> Iterator[OutgoingFile]:
     package = files("pushtrain")
     worker = package / "worker"
     yield OutgoingFile("__main__.py", (worker / "launch.py").read_bytes())
-    for name in ("__init__.py", "script.py"):
+    for name in ("__init__.py", "script.py", "stack.py"):
         yield OutgoingFile(f"pushtrain/{name}", (package / name).read_bytes())
     yield from _resources(worker, "pushtrain/worker")
 

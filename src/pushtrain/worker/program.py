@@ -18,6 +18,7 @@ from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any, NamedTuple
 
+from pushtrain.stack import roomy
 from pushtrain.worker.frames import Frames
 from pushtrain.worker.values import text
 
@@ -64,16 +65,9 @@ def run(script: Path, arguments: Sequence[str], library: str, frames: Frames) ->
     return End(0)
 
 
+@roomy
 def _execute(code: CodeType, namespace: dict[str, Any]) -> None:
     exec(code, namespace)  # noqa: S102  # it is what this process is for
-
-
-# CPython keeps its frames in chunks of 16 KiB from version 3.11 on (`push_chunk` in
-# Python/pystate.c). A loop that calls across the end of a chunk maps and unmaps one each time, and
-# how deep our own frames are decides whether a script's loop does: 500 times in each epoch of a
-# small training. A frame of 512 KiB gets a chunk of 1 MiB, whose rest is for all that it calls;
-# memory that nobody touches costs nothing.
-_execute.__code__ = _execute.__code__.replace(co_stacksize=1 << 16)
 
 
 def join_threads() -> None:
