@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 
+from pushtrain.stack import roomy
 from pushtrain.worker import environment, fingerprint, orders, processes, warmth
 from pushtrain.worker.adaptation import Adaptation
 from pushtrain.worker.events import Events
@@ -30,6 +31,7 @@ _IMPORT_FAILED, _MEDDLED = 70, 71
 _MOST_VERSIONS = 1000
 
 
+@roomy
 def main(arguments: Sequence[str]) -> int:
     """Runs a worker to its end; gives its exit code.
 
