@@ -127,10 +127,11 @@ def test_what_no_living_run_owns_is_removed_and_nothing_else(
     engine: DockerEngine, spec: Spec, run_id: str, tmp_path: Path
 ) -> None:
     """The run that all containers here belong to is over; those of another home stay."""
+    run = f"{run_id}-over"
     store = Store(tmp_path / "home")
     made = store.create("x")
-    folder = RunFolder(run_id, made.path.rename(made.path.with_name(run_id)))
-    ours = replace(spec("sleep 600"), checkpoints=f"{run_id}-kept")
+    folder = RunFolder(run, made.path.rename(made.path.with_name(run)))
+    ours = replace(spec("sleep 600", labels={LABEL_RUN: run}), checkpoints=f"{run}-kept")
     foreign = spec("sleep 600", labels={LABEL_RUN: f"{run_id}-other"})
     for one in (ours, foreign):
         engine.launch(one).start()
@@ -147,16 +148,16 @@ def test_what_no_living_run_owns_is_removed_and_nothing_else(
         with folder.driving():
             assert passed() and told == []
         assert passed() and told == [(What.REMOVE, ours.name)]
-        assert [v.name for v in engine.volumes({LABEL_RUN: run_id})] == [f"{run_id}-kept"]
+        assert [v.name for v in engine.volumes({LABEL_RUN: run})] == [f"{run}-kept"]
         folder.journal.unlink()  # stopped, it may go on from its checkpoints; met, it does not
         for event in (*records.events(), Published()):
             LiveRun(folder).append(event)
-        assert passed() and told == [(What.REMOVE_CHECKPOINTS, f"{run_id}-kept")]
+        assert passed() and told == [(What.REMOVE_CHECKPOINTS, f"{run}-kept")]
         assert passed() and told == []
-        assert engine.find({LABEL_RUN: run_id}) == []
+        assert engine.find({LABEL_RUN: run}) == []
         assert [c.name for c in engine.find({LABEL_RUN: f"{run_id}-other"})] == [foreign.name]
     finally:
-        for run_ in (run_id, f"{run_id}-other"):
+        for run_ in (run, f"{run_id}-other"):
             for left in engine.find({LABEL_RUN: run_}):
                 engine.remove(left.id)
 

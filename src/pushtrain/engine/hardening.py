@@ -124,7 +124,8 @@ def _volumes(spec: SandboxSpec) -> Iterator[dict[str, Any]]:
 
 def _volume(name: str, target: str, labels: Mapping[str, str]) -> dict[str, Any]:
     options = {"NoCopy": True, "Labels": dict(labels)}
-    return {"Type": "volume", "Source": name, "Target": target, "VolumeOptions": options}
+    named = {"Source": name} if name else {}
+    return {"Type": "volume", **named, "Target": target, "VolumeOptions": options}
 
 
 def _bind(mount: Mount) -> dict[str, Any]:
