@@ -72,6 +72,8 @@ def run(case: dict, path: Path) -> dict:
         outcome.take(message)
     _, status = os.waitpid(child, 0)
     out = path / "out"
+    if not printed.exists():
+        raise RuntimeError(f"{path.name}: the harness itself ended with {status}")
     files = sorted(str(p.relative_to(out)) for p in out.rglob("*") if p.is_file())
     return {
         **outcome._record,

@@ -20,6 +20,7 @@ from typing import Any
 
 from pushtrain.engine.connection import Connection
 from pushtrain.interfaces import LABEL_RUN
+from pushtrain.trial.bundle import worker_files
 
 HERE = Path(__file__).parents[1] / "adapters"
 ROOT = HERE.parents[1]
@@ -168,13 +169,12 @@ def run_beside(
 
 
 def _files(folder: Path) -> Iterator[tuple[str, bytes]]:
-    """What a container needs: the drivers, the worker's modules, and the cases."""
+    """What a container needs: the drivers, the worker as every trial gets it, and the cases."""
     for path in HERE.glob("*driver.py"):
         yield path.name, path.read_bytes()
-    package = ROOT / "src" / "pushtrain"
-    yield "lib/pushtrain/__init__.py", b""
-    for path in sorted((package / "worker").rglob("*.py")):
-        yield f"lib/pushtrain/{path.relative_to(package)}", path.read_bytes()
+    for file in worker_files():
+        assert file.content is not None
+        yield f"lib/{file.path}", file.content
     for path in sorted(folder.rglob("*")):
         if path.is_file():
             yield f"cases/{path.relative_to(folder)}", path.read_bytes()
