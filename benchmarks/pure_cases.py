@@ -8,22 +8,26 @@ import tempfile
 import time
 import zlib
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 from table import Row
 
+from pushtrain.attempts import Means
 from pushtrain.detect import detect
 from pushtrain.entities import Budget, Objective, Push, RunState, Wishes
 from pushtrain.events import Planned, RunStarted
 from pushtrain.knobs import SourceRewriter, find_knobs
-from pushtrain.settings import KnobSettings
+from pushtrain.relaunch import Policy
+from pushtrain.settings import KnobSettings, RelaunchSettings
 from pushtrain.store import LiveRun, Store
 from pushtrain.study import Memory, OptunaSearcher
-from pushtrain.training import Training
+from pushtrain.training import Study, Training
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from fakes.trainer import FakeTrainer
 from support import records
+from support.training import LIMITS
 
 MODELS = Path(__file__).parents[1] / "model"
 SCRIPTS = sorted(MODELS.glob("*/*.py"))
@@ -68,8 +72,15 @@ def rewriting() -> list[Row]:
             script.write_text(f"{script.read_text()}\n# {number}\n")
             SourceRewriter(copy, knobs)(changed)
 
-    cold = timed(lambda: [anew(n) for n in range(20)]) / 20
+    cold = timed(lambda: list(map(anew, range(20)))) / 20
     return [Row("rewriting", "a source seen for the first time", cold, "again", warm)]
+
+
+class _NoImages:
+    """No attempt fails, so that no image is made."""
+
+    def make_image(self, module: str) -> None:
+        raise NotImplementedError
 
 
 def study() -> list[Row]:
@@ -83,7 +94,7 @@ def study() -> list[Row]:
         assert example.detection is not None and example.plan is not None
         live.append(RunStarted(Push("benchmark", "0" * 40), "", "0", Wishes()))
         budget = Budget(1000, 1e6, 1e6)
-        live.append(Planned(example.detection, knobs, objective, budget, example.plan))
+        live.append(Planned(example.detection, objective, budget, example.plan, knobs))
         moments: list[float] = []
 
         def score(values: object, seed: int) -> float:
@@ -91,12 +102,14 @@ def study() -> list[Row]:
             return zlib.crc32(repr(values).encode()) % 1000 / 1000
 
         trainer = FakeTrainer(live.folder.trials, objective, score, epochs=1)
-        searcher = OptunaSearcher(
-            knobs, objective, 0, Memory(Path(place) / "study.log", objective), run=live.id
-        )
-        training = Training(live, searcher, lambda values: {}, lambda index: trainer, lambda: 1e6)
+        memory = Memory(Path(place) / "study.log", objective)
+        searcher = OptunaSearcher(knobs, objective, 0, memory, run=live.id)
+        policy = Policy(RelaunchSettings(), LIMITS, LIMITS.memory)
+        means = Means(lambda index: trainer, policy, _NoImages())
+        searched = Study(searcher, lambda values: {})
         started = time.perf_counter()
-        ending = training.until_met()
+        with closing(Training(live, lambda: searched, means, lambda: 1e6)) as training:
+            ending = training.until_met()
         seconds = time.perf_counter() - started
         assert ending.state is RunState.SPENT, ending
     calls = len(moments) // 1000
