@@ -9,8 +9,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
-_COOKIES = ("BUILD_ID", "JENKINS_NODE_COOKIE", "JENKINS_SERVER_COOKIE", "HUDSON_SERVER_COOKIE")
-"""By these Jenkins knows the processes of a build (ProcessTree.killAll) when it ends one."""
+_COOKIES = (
+    "BUILD_ID",
+    "JENKINS_NODE_COOKIE",
+    "JENKINS_SERVER_COOKIE",
+    "HUDSON_COOKIE",
+    "HUDSON_SERVER_COOKIE",
+)
+"""By these Jenkins knows the processes of a build, and those of an agent that a command launched,
+when it ends one (ProcessTree.killAll)."""
 
 
 class Detached:

@@ -16,13 +16,14 @@ import pytest
 import requests
 
 from pushtrain.ci.access import find_access
-from pushtrain.ci.apply import carry_out, look, remove_all, wanted
+from pushtrain.ci.apply import carry_out, look, wanted
 from pushtrain.ci.checkup import findings
 from pushtrain.ci.definitions import FOLDER, Training, jenkinsfile
 from pushtrain.ci.following import Follower
 from pushtrain.ci.overview import overview
 from pushtrain.ci.plan import Action, Cause
 from pushtrain.ci.real_jenkins import RealJenkins
+from pushtrain.ci.removal import Removal
 from pushtrain.ci.server import ItemKind, Submission
 from pushtrain.findings import Health
 from pushtrain.settings import home
@@ -48,7 +49,7 @@ def jenkins() -> Iterator[RealJenkins]:
     if server.configuration(FOLDER) is not None:
         pytest.fail(f"this server has a folder {FOLDER}, which the test would change")
     yield server
-    remove_all(server)
+    Removal(server, print).remove_all()
 
 
 def _apply(server: RealJenkins, training: Training, keep: Path) -> None:

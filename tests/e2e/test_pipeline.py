@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import secrets
 import signal
 import time
 from collections import Counter
@@ -77,7 +78,8 @@ def agent(cli: Cli, tmp_path: Path) -> Agent:
     root = tmp_path / "agent"
     root.mkdir()
     path = f"{PUSHTRAIN.parent}:{os.environ['PATH']}"
-    return Agent(root, {**cli.environment, "PATH": path})
+    mark = secrets.token_hex()
+    return Agent(root, {**cli.environment, "PATH": path, "HUDSON_COOKIE": mark})
 
 
 @pytest.fixture

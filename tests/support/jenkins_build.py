@@ -62,7 +62,7 @@ class Agent:
 
     Attributes:
         root: where its workspaces are.
-        environment: of its own.
+        environment: of its own, with its mark (HUDSON_COOKIE).
     """
 
     root: Path
@@ -188,9 +188,10 @@ class Build:
         kill_all({"JENKINS_SERVER_COOKIE": self._cookies["JENKINS_SERVER_COOKIE"]})
 
     def lose_agent(self) -> None:
-        """The connection to the agent is gone; what runs there is not told."""
+        """The agent is gone, with whatever carries its mark, as where a command launched it."""
         with self._lock:
             self._end = AgentLost("the agent is gone")
+        kill_all({"HUDSON_COOKIE": self.agent.environment["HUDSON_COOKIE"]})
 
     def kill_step(self) -> None:
         """Kills the shell of the step that runs, and all in its process group."""

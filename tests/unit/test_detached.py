@@ -21,6 +21,8 @@ STEP = {"JENKINS_SERVER_COOKIE": "durable-0123", "TEST_DETACHED": "yes"}
 """What every process of a Pipeline step carries."""
 NODE = {"JENKINS_NODE_COOKIE": "4567", "TEST_DETACHED": "yes"}
 """What every process within a `node` block carries."""
+AGENT = {"HUDSON_COOKIE": "89ab", "TEST_DETACHED": "yes"}
+"""What every process carries below an agent that a command launched."""
 BUILD = {"BUILD_ID": "7", "JOB_NAME": "monitor", "TEST_DETACHED": "yes"}
 """Among what every process of a freestyle build carries."""
 
@@ -53,7 +55,7 @@ def pair(tmp_path: Path) -> Iterator[Pair]:
     log = tmp_path / "log"
     starter = subprocess.Popen(
         (sys.executable, "-c", _STARTER, str(log)),
-        env={**os.environ, **STEP, **NODE, **BUILD},
+        env={**os.environ, **STEP, **NODE, **AGENT, **BUILD},
         stdout=subprocess.PIPE,
         text=True,
     )
@@ -69,7 +71,9 @@ def pair(tmp_path: Path) -> Iterator[Pair]:
         os.kill(made.detached, signal.SIGKILL)
 
 
-@pytest.mark.parametrize("marks", [STEP, NODE, BUILD], ids=["step", "node", "build"])
+@pytest.mark.parametrize(
+    "marks", [STEP, NODE, AGENT, BUILD], ids=["step", "node", "agent", "build"]
+)
 def test_what_jenkins_ends_is_the_starter_alone(marks: Mapping[str, str], pair: Pair) -> None:
     assert kill_all(marks) == [pair.starter.pid]
     assert pair.starter.wait(30) == -signal.SIGTERM

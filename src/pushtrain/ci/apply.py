@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from pushtrain.ci.configuration import description, signature, updated
-from pushtrain.ci.definitions import FOLDER, MONITOR, Definition, Training, pipeline, shared, view
+from pushtrain.ci.definitions import Definition, Training, pipeline, shared, view
 from pushtrain.ci.plan import Action, Change, plan
 from pushtrain.ci.server import JenkinsItems, JenkinsSite
 from pushtrain.errors import JenkinsDenied, JenkinsError, UsageError
@@ -70,36 +70,6 @@ def carry_out(server: JenkinsItems, changes: Iterable[Change], keep: Path) -> tu
             server.update(one.name, updated(change.before, one.configuration), one.kind)
         done.append(change)
     return tuple(done)
-
-
-def remove(server: JenkinsItems, name: str) -> tuple[str, ...]:
-    """Removes a repository's job, and with the last one all that the jobs shared.
-
-    Args:
-        server: the server.
-        name: the job's name, in the folder or in full.
-
-    Raises:
-        UsageError: it is no job of ours.
-    """
-    full = name if name.startswith(f"{FOLDER}/") else f"{FOLDER}/{name}"
-    if full == MONITOR:
-        raise UsageError(
-            "the monitor goes with the last repository's job", hint="remove those, or use --all"
-        )
-    if not server.remove(full):
-        raise UsageError(
-            f"there is no job {full}", hint="`pushtrain jenkins status` lists what there is"
-        )
-    if set(server.jobs(FOLDER)) <= {MONITOR}:
-        server.remove(FOLDER)
-        return (full, FOLDER)
-    return (full,)
-
-
-def remove_all(server: JenkinsItems) -> tuple[str, ...]:
-    """Removes the folder with all that is in it; what was removed, nothing if there was none."""
-    return (FOLDER,) if server.remove(FOLDER) else ()
 
 
 def _create(server: JenkinsItems, one: Definition) -> None:

@@ -17,8 +17,11 @@ from pushtrain.errors import SettingsError
 FOLDER = "pushtrain"
 MONITOR = f"{FOLDER}/monitor"
 VIEW = f"{FOLDER}/Training"
-POLL = "H/15 * * * *"
-"""The safety net: Jenkins looks for itself whether a trigger was lost."""
+POLL = "H H/6 * * *"
+"""The safety net: Jenkins looks for itself whether a trigger was lost.
+
+Rarely, since a build that waits for an agent has not checked out yet: Jenkins takes its commit for
+one that nobody builds, and another build supersedes it."""
 
 _PLACES = (
     Path(__file__).parents[1] / "_jenkins" / "jobs",  # in an installed package
@@ -66,6 +69,8 @@ class Training:
         github, gitlab: whether pushes are told by the plugin of that forge.
         webhook: id of the Jenkins credentials (secret text) that hold the token of generic
             webhooks; empty for none.
+        mail: who is mailed when a build ends before its verdict; empty for the default recipients
+            of Jenkins' Extended E-mail.
     """
 
     repository: str
@@ -80,6 +85,7 @@ class Training:
     github: bool = False
     gitlab: bool = False
     webhook: str = ""
+    mail: str = ""
 
     @property
     def job(self) -> str:
@@ -175,6 +181,7 @@ def _facts(training: Training) -> dict[str, Any]:
         "github": training.github,
         "gitlab": training.gitlab,
         "webhook": training.webhook,
+        "recipients": training.mail or "$DEFAULT_RECIPIENTS",
         "parameters": training.parameters,
         "poll": POLL,
     }

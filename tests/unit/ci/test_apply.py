@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from fakes.jenkins import FakeJenkins
-from pushtrain.ci.apply import carry_out, check_name, look, remove, remove_all, wanted
+from pushtrain.ci.apply import carry_out, check_name, look, wanted
 from pushtrain.ci.definitions import Training
 from pushtrain.ci.plan import Action, Cause
 from pushtrain.errors import JenkinsError, UsageError
@@ -74,17 +74,6 @@ def test_a_server_that_does_not_take_a_job_says_so(tmp_path: Path) -> None:
         _apply(Refusing(), tmp_path)
 
 
-def test_the_last_job_takes_folder_and_monitor_with_it(tmp_path: Path) -> None:
-    server = FakeJenkins()
-    _apply(server, tmp_path)
-    _apply(server, tmp_path, WINE)
-    assert remove(server, "digits") == ("pushtrain/digits",)
-    assert "pushtrain/monitor" in server.items
-    assert remove(server, "pushtrain/wine") == ("pushtrain/wine", "pushtrain")
-    assert server.items == {}
-    assert remove_all(server) == ()
-
-
 @pytest.mark.parametrize(
     "other",
     [
@@ -117,12 +106,3 @@ def test_jobs_of_one_repository_live_side_by_side(tmp_path: Path) -> None:
     )
     for training in jobs:
         assert {c.action for c in look(server, wanted(training))} == {Action.KEEP}
-
-
-@pytest.mark.parametrize("name", ["nope", "monitor"])
-def test_what_is_no_repositorys_job_is_not_removed(name: str, tmp_path: Path) -> None:
-    server = FakeJenkins()
-    _apply(server, tmp_path)
-    with pytest.raises(UsageError):
-        remove(server, name)
-    assert len(server.items) == 4

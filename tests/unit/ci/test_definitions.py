@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pushtrain.ci.definitions import (
+    POLL,
     Training,
     groovy_string,
     jenkinsfile,
@@ -62,7 +63,7 @@ def test_no_quiet_period_is_lost_and_polling_is_there_before_the_first_build() -
     for own in (False, True):
         job = ET.fromstring(pipeline(Training(URL, has_own_jenkinsfile=own)).configuration)
         assert job.findtext("quietPeriod") == "0"
-        assert job.findtext(".//hudson.triggers.SCMTrigger/spec") == "H/15 * * * *"
+        assert job.findtext(".//hudson.triggers.SCMTrigger/spec") == POLL
         assert job.findtext(".//abortPrevious") == "true"
 
 

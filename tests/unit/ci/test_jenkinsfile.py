@@ -97,8 +97,8 @@ def test_who_ends_a_build_while_it_trains_ends_its_run(calls: list[Call]) -> Non
     (post,) = train.blocks("post")
     first = {one.name: one.inner[0].named("script") for one in post.inner}
     assert first == {
-        "aborted": 'pushtrain stop "$RUN_KEY"',
-        "notBuilt": 'pushtrain stop "$RUN_KEY" --superseded',
+        "aborted": 'pushtrain stop "$RUN_KEY" --wait 45',
+        "notBuilt": 'pushtrain stop "$RUN_KEY" --superseded --wait 45',
     }
 
 
@@ -111,6 +111,14 @@ def test_jenkins_mails_only_what_pushtrain_cannot(calls: list[Call]) -> None:
     assert len(around) == len(mails)
     (asked,) = [call.arguments for call in calls if call.name == "if"]
     assert asked == ("(currentBuild.description == null)",)
+
+
+@pytest.mark.parametrize("mail", ["", "o'hara@example.org"])
+def test_who_is_mailed_can_be_said(mail: str, tmp_path: Path) -> None:
+    training = Training("https://git.example.org/team/digits.git", mail=mail)
+    calls = read_calls(jenkinsfile(training), tmp_path)
+    mails = [call for call in calls if call.name == "emailext"]
+    assert {call.named("to") for call in mails} == {mail or "$DEFAULT_RECIPIENTS"}
 
 
 def test_what_is_said_is_read_as_it_was_written(calls: list[Call]) -> None:

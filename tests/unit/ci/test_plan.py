@@ -34,7 +34,8 @@ def test_another_wish_changes_its_job_alone() -> None:
 
 def test_a_change_by_hand_is_told_from_a_new_wish() -> None:
     there = _there()
-    there["pushtrain/digits"] = (there["pushtrain/digits"] or "").replace("<spec>H/15", "<spec>H/1")
+    by_hand = (there["pushtrain/digits"] or "").replace("<spec>H H/6", "<spec>H H/2")
+    there["pushtrain/digits"] = by_hand
     changes = {c.definition.name: c for c in plan(wanted(TRAINING), there)}
     assert changes["pushtrain/digits"].cause is Cause.BY_HAND
     assert changes["pushtrain/digits"].before == there["pushtrain/digits"]

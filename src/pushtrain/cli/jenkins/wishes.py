@@ -32,6 +32,12 @@ _OPTIONS = (
         metavar="ID",
         help="Pushes are told by any webhook, its token in the Jenkins credentials ID.",
     ),
+    click.option(
+        "--mail",
+        default="",
+        metavar="ADDRESS",
+        help="Who is mailed when a build ends before its verdict  [default: Jenkins' own]",
+    ),
 )
 
 
