@@ -2,9 +2,13 @@
 
 A line is `<crc32 of the rest, 8 hex digits> <JSON>\\n` with the members `v` (format version),
 `seq` (from 1), `time` (Unix) and `data` (the event). Several processes may append (a driver, and
-whoever asks it to stop): each takes the file's lock, so sequence numbers have no gaps. A last
-line that was cut short by a crash or a power failure never counted and is removed by the next
-append; damage anywhere else is an error, since it would change what is known.
+whoever asks it to stop): each takes the file's lock, so sequence numbers have no gaps.
+
+Every line is on disk before anything acts on it, but for epochs, and these are before the next
+line of another kind is begun. So what a crash or a power failure can spoil is the last line, or
+epochs at the end: cut short, or at their full length with something else in pages that never
+reached the disk. That never counted, and is removed by the next append. Damage anywhere else is an
+error, since it would change what is known.
 
 A driver appends by its lease: what it writes after another process has taken over is not in the
 journal, and it learns so at once.
@@ -18,7 +22,7 @@ import time
 import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 from pydantic import ValidationError
 
@@ -49,6 +53,14 @@ MIGRATIONS: Mapping[int, Callable[[dict[str, Any]], dict[str, Any]]] = {1: _publ
 """Format version -> how the data of one of its lines is said in the next one."""
 
 
+class _Position(NamedTuple):
+    """Where a journal was read to; `lags` where its last line may not be on disk yet."""
+
+    offset: int = 0
+    seq: int = 0
+    lags: bool = False
+
+
 class Journal:
     """The events of one run on disk. Safe for several processes, not for several threads.
 
@@ -65,8 +77,7 @@ class Journal:
         self._file = SharedFile(path)
         self._clock = clock
         self._lease = lease
-        self._offset = 0
-        self._seq = 0
+        self._at = _Position()
 
     def append(self, event: Event, *, is_fenced: bool = True) -> tuple[Entry, ...]:
         """Writes an event; it is on disk when this returns (an epoch's end may lag behind).
@@ -84,7 +95,7 @@ class Journal:
                 or not.
             JournalError: the journal is damaged, or the disk refuses.
         """
-        before, moment = (self._offset, self._seq), self._clock()
+        before, moment = self._at, self._clock()
         fence = self._lease.check if self._lease and is_fenced else _none
         written = b""
         try:
@@ -94,37 +105,34 @@ class Journal:
                     new = self._read_on(file)
                     if written and any(self._encode(entry) == written for entry in new):
                         return new
-                    entry = Entry(self._seq + 1, moment, event)
+                    entry = Entry(self._at.seq + 1, moment, event)
                     written = self._encode(entry)
-                    is_safe = not isinstance(event, EpochEnded)
-                    self._write(file.fileno(), written, is_safe=is_safe)
+                    self._write(file.fileno(), written, lags=_lags(event))
                     # This process may have been paused since it looked.
                     fence()
                     if self._file.is_current(file):
                         break
-                self._offset, self._seq = before
+                self._at = before
         except BaseException:
             # What others wrote was not handed on: it is still new at the next call.
-            self._offset, self._seq = before
+            self._at = before
             raise
-        self._offset += len(written)
-        self._seq = entry.seq
+        self._at = _Position(self._at.offset + len(written), entry.seq, _lags(event))
         return (*new, entry)
 
     def read(self) -> tuple[Entry, ...]:
         """The entries since the last call, from the first on at the first call.
 
         Raises:
-            JournalError: the journal is damaged elsewhere than in its last line.
+            JournalError: the journal is damaged elsewhere than at its end.
         """
-        before = self._offset, self._seq
-        while (found := self._file.read(_GLANCE)) is not None:
-            file, is_steady = found
+        before = self._at
+        while (file := self._file.read(_GLANCE)) is not None:
             with file:
-                new = self._read_on(file, is_steady=is_steady)
+                new = self._read_on(file)
                 if self._file.is_current(file):
                     return new
-            self._offset, self._seq = before
+            self._at = before
         return ()
 
     def supplant(self) -> None:
@@ -153,14 +161,16 @@ class Journal:
             self.supplant()
         return file
 
-    def _write(self, file: int, line: bytes, *, is_safe: bool) -> None:
-        """Puts a line in the place of what was cut short; `is_safe` waits for the disk."""
+    def _write(self, file: int, line: bytes, *, lags: bool) -> None:
+        """Puts a line in the place of what never counted, and waits for the disk unless it lags."""
         try:
-            os.ftruncate(file, self._offset)
+            if self._at.lags and not lags:
+                os.fsync(file)  # pages reach the disk in any order: what stands before goes first
+            os.ftruncate(file, self._at.offset)
             rest = memoryview(line)
             while rest:  # unbuffered, so that closing the file has nothing left to fail with
                 rest = rest[os.write(file, rest) :]
-            if is_safe:
+            if not lags:
                 os.fsync(file)
         except OSError as error:
             raise JournalError(
@@ -168,26 +178,34 @@ class Journal:
                 hint="make room on that disk and start the command again",
             ) from error
 
-    def _read_on(self, file: IO[bytes], *, is_steady: bool = True) -> tuple[Entry, ...]:
-        """All whole lines that have not been read; none counts as read when this raises.
-
-        Unless it is steady, somebody may write: what cannot be read yet counts as cut short.
-        """
-        offset, entries = self._offset, list[Entry]()
+    def _read_on(self, file: IO[bytes]) -> tuple[Entry, ...]:
+        """All whole lines that have not been read; none counts as read when this raises."""
+        offset, entries = self._at.offset, list[Entry]()
         if _size(file) < offset:
             raise self._damaged(f"it ends after {_size(file)} bytes, and had {offset} before")
         file.seek(offset)
         while (line := file.readline(MOST_LINE + 1)).endswith(b"\n"):
-            seq = self._seq + len(entries) + 1
-            is_last = offset + len(line) == _size(file)
-            if is_last and not is_steady and not _is_sound(line):
+            seq = self._at.seq + len(entries) + 1
+            if not _is_sound(line):
+                if seq == 1:  # of a run whose beginning is not there nobody knows what it is
+                    raise self._damaged(f"line {seq}")
+                self._check_end(file, seq)
                 break
-            entries.append(self._decode(line, seq, is_last=is_last))
+            entries.append(self._decode(line, seq))
             offset += len(line)
         if len(line) > MOST_LINE:
-            raise self._damaged("a line is too long")
-        self._offset, self._seq = offset, self._seq + len(entries)
+            raise self._too_long()
+        if entries:
+            self._at = _Position(offset, entries[-1].seq, _lags(entries[-1].event))
         return tuple(entries)
+
+    def _check_end(self, file: IO[bytes], seq: int) -> None:
+        """Raises where something that counted stands behind an unsound line."""
+        while line := file.readline(MOST_LINE + 1):
+            if len(line) > MOST_LINE:
+                raise self._too_long()
+            if line.endswith(b"\n") and _is_sound(line) and not _is_epoch(line):
+                raise self._damaged(f"line {seq}")
 
     def _encode(self, entry: Entry) -> bytes:
         data = EVENT.dump_python(entry.event, mode="json")
@@ -202,9 +220,7 @@ class Journal:
             )
         return line
 
-    def _decode(self, line: bytes, seq: int, *, is_last: bool) -> Entry:
-        if not _is_sound(line):
-            raise self._damaged("its last line" if is_last else f"line {seq}")
+    def _decode(self, line: bytes, seq: int) -> Entry:
         try:
             raw = json.loads(line[_SUM:])
             if raw["v"] > VERSION:
@@ -223,6 +239,9 @@ class Journal:
         except (ValueError, TypeError, KeyError, RecursionError, ValidationError) as error:
             raise self._damaged(f"line {seq}: {error}") from error
 
+    def _too_long(self) -> JournalError:
+        return self._damaged("a line is too long")
+
     def _damaged(self, what: str) -> JournalError:
         return JournalError(
             f"{self.path} is damaged: {what}",
@@ -232,11 +251,25 @@ class Journal:
 
 _SUM = 9
 """Bytes of a line before its JSON."""
+_EPOCH = "epoch_ended"
 
 
 def _is_sound(line: bytes) -> bool:
     """Whether a line's checksum is right."""
     return line[:_SUM] == b"%08x " % zlib.crc32(line[_SUM:].rstrip(b"\n"))
+
+
+def _is_epoch(line: bytes) -> bool:
+    """Whether a sound line tells of an epoch, the one kind of event that nobody waits for."""
+    try:
+        return bool(json.loads(line[_SUM:])["data"]["event"] == _EPOCH)
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return False
+
+
+def _lags(event: Event) -> bool:
+    """Whether an event may reach the disk later than its writer goes on."""
+    return isinstance(event, EpochEnded)
 
 
 def _size(file: IO[bytes]) -> int:

@@ -34,13 +34,14 @@ class SharedFile:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def read(self, patience: float) -> tuple[IO[bytes], bool] | None:
-        """The file for reading, and whether its lock was had within so many seconds.
+    def read(self, patience: float) -> IO[bytes] | None:
+        """The file for reading, even if its lock cannot be had within so many seconds.
 
         Returns:
             The open file, whose lock goes when it is closed; None where there is no file.
         """
-        return self._locked(os.O_RDONLY, fcntl.LOCK_SH, patience)
+        found = self._locked(os.O_RDONLY, fcntl.LOCK_SH, patience)
+        return None if found is None else found[0]
 
     def write(self, patience: float) -> IO[bytes] | None:
         """The file for reading and appending, made if need be.
@@ -81,9 +82,9 @@ class SharedFile:
             # Whoever had a lower token and still is at it can no longer put its copy there.
             for draft in self.path.parent.glob(f".{self.path.name}-*"):
                 draft.unlink(missing_ok=True)
-            found = self.read(_PATIENCE)
-            if found is not None:
-                with found[0] as file:
+            file = self.read(_PATIENCE)
+            if file is not None:
+                with file:
                     self._replace(file, self.path.with_name(f".{self.path.name}-{token}"), check)
         except OSError as error:
             check()  # a higher token's holder has removed the draft

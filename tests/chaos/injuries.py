@@ -11,6 +11,7 @@ from pathlib import Path
 from random import Random
 
 from chaos import processes
+from chaos.progress import sound_lines
 from chaos.stage import Stage, Training
 from pushtrain.errors import EngineUnreachable
 
@@ -173,20 +174,24 @@ def _loss(path: Path, random: Random) -> None:
 
 
 def _tear_journal(stage: Stage, random: Random) -> str:
-    """As a crash in the middle of a write leaves it: a part of a line that nobody acted upon."""
+    """As a crash or power failure in the middle of a write leaves a line that nobody acted upon:
+    in part, or with all its length and its newline while the pages before hold something else."""
     processes.kill(stage.monitor, signal.SIGSTOP)  # or it would write meanwhile
     processes.kill(_driver(stage))
     folder = stage.progress.folder
     assert folder is not None
     journal = folder / "journal"
-    lines = journal.read_bytes().splitlines(keepends=True)
+    lines = sound_lines(journal.read_bytes())
     whole = lines[-1]
     if b'"event":"epoch_ended"' in whole:  # the one kind that nobody waits for
         lines = lines[:-1]
-    torn = whole[: random.randrange(1, len(whole))]
+    kept = whole[: random.randrange(1, len(whole) - 1)]
+    lost = len(whole) - 1 - len(kept)
+    torn = kept + random.choice((b"", bytes(lost) + b"\n", b"\xff" * lost + b"\n"))
     journal.write_bytes(b"".join(lines) + torn)
     processes.kill(stage.monitor, signal.SIGCONT)
-    return f"kill -9 of the driver, which leaves {len(torn)} bytes of a line in the journal"
+    how = f"{len(kept)} bytes of a line and {len(torn) - len(kept)} that are none"
+    return f"kill -9 of the driver, which leaves in the journal {how}"
 
 
 # --- time ----------------------------------------------------------------------------------------

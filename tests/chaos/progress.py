@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,6 +32,16 @@ class Seen:
     kind: str
     trial: int | None
     facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+def sound_lines(journal: bytes) -> list[bytes]:
+    """The lines of a journal that are whole: a blow may have spoilt its last one."""
+    found = []
+    for line in journal.split(b"\n")[:-1]:
+        crc, _, body = line.partition(b" ")
+        if body and crc == b"%08x" % zlib.crc32(body):
+            found.append(line + b"\n")
+    return found
 
 
 class Progress:
@@ -65,12 +76,12 @@ class Progress:
         return sum(seen.kind == kind for seen in self.seen[start:])
 
     def _events(self, journal: Path) -> Iterator[Seen]:
-        """New lines; one that was cut off may come again, changed."""
+        """New lines; one that was spoilt may come again, changed."""
         facts = journal.stat()
         stamp = (facts.st_ino, facts.st_size, facts.st_mtime_ns)
         if stamp == self._stamp:
             return
-        lines = [line for line in journal.read_bytes().splitlines(True) if line.endswith(b"\n")]
+        lines = sound_lines(journal.read_bytes())
         common = 0
         for before, now in zip(self._lines, lines, strict=False):
             if before != now:

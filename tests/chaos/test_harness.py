@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -103,12 +104,14 @@ def test_progress_is_seen_once_though_a_line_is_cut_off_and_written_anew(tmp_pat
     run = tmp_path / "runs/1"
     (run / "trials/0").mkdir(parents=True)
     journal, log = run / "journal", run / "trials/0/log.txt"
-    lines = [f"0 {json.dumps({'seq': n, 'data': {'event': f'e{n}'}})}\n" for n in range(4)]
+    bodies = [json.dumps({"seq": n, "data": {"event": f"e{n}"}}) for n in range(4)]
+    lines = [f"{zlib.crc32(body.encode()):08x} {body}\n" for body in bodies]
     progress = Progress(tmp_path)
     for content, said in (
         (lines[0] + lines[1][:5], "trained 1\ntrain"),
         (lines[0] + lines[1] + lines[2], "trained 1\ntrained 2\nelse\n"),
         (lines[0] + lines[1] + lines[2][:7], "trained 1\ntrained 2\nelse\n"),
+        (lines[0] + lines[1] + lines[2][:7] + "\0\n", "trained 1\ntrained 2\nelse\n"),
         (lines[0] + lines[1] + lines[3], "trained 1\ntrained 2\nelse\nbegins\n"),
     ):
         journal.write_text(content)
