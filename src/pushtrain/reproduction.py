@@ -41,7 +41,7 @@ from pushtrain.interfaces import TrialWatcher
 from pushtrain.knobs import SourceRewriter, find_knobs
 from pushtrain.manifest import Manifest, sha256
 from pushtrain.permissions import Grant
-from pushtrain.run import Progress, Workshop
+from pushtrain.run import Progress, Workshop, bring_source_to_disk
 from pushtrain.settings import load_repository
 from pushtrain.source import checkout
 from pushtrain.store import LiveRun, Observer, Store
@@ -133,6 +133,7 @@ class _Again:
         _same("the data in the tree", self._manifest.data.fingerprint, source.data_fingerprint)
         wishes = Wishes(seed=self._manifest.trial.seed, trials=1)
         of = self._manifest.run
+        bring_source_to_disk(live.folder)
         live.append(RunStarted(source.push, source.data_fingerprint, __version__, wishes, of))
         for warning in source.warnings:
             live.append(Warned(warning))

@@ -24,6 +24,7 @@ from pushtrain.attempts import Means
 from pushtrain.conclusion import judge, judge_error
 from pushtrain.detect import detect
 from pushtrain.detect.distributions import distribution
+from pushtrain.durability import bring_to_disk
 from pushtrain.entities import (
     Budget,
     Detection,
@@ -139,6 +140,7 @@ def begin(
 
     Raises:
         SourceError: the repository or revision cannot be read; no run is left behind.
+        JournalError: the disk refuses.
     """
     folder = store.create(f"{request.repository}\0{request.revision}\0{request.branch}")
     with folder.driving():  # so that a folder whose run never began is known by its lease
@@ -172,6 +174,7 @@ def _begun(
         push = replace(push, is_own_directory=False)
     if request.is_pushed:
         push = pushed(push, request.repository)
+    bring_source_to_disk(folder)
     live = LiveRun(folder, observers)
     lane = hashlib.sha256(repr(_lane(push, request.wishes)).encode()).hexdigest()
     with store.lock(f"lane-{lane[:16]}"):
@@ -181,6 +184,17 @@ def _begun(
     for warning in source.warnings:
         live.append(Warned(warning))
     return live
+
+
+def bring_source_to_disk(folder: RunFolder) -> None:
+    """Before the journal says that a run has begun; raises JournalError."""
+    try:
+        bring_to_disk(folder.path)
+    except OSError as error:
+        raise JournalError(
+            f"{folder.source} cannot be written: {error}",
+            hint="make room on that disk and start the command again",
+        ) from error
 
 
 def begin_once(

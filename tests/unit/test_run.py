@@ -32,6 +32,7 @@ from pushtrain.entities import (
 from pushtrain.errors import (
     EngineUnreachable,
     ImageError,
+    JournalError,
     LeaseLost,
     PushtrainError,
     SandboxError,
@@ -61,6 +62,7 @@ from pushtrain.record import RunRecord
 from pushtrain.run import Drive, Request, begin, begin_once, reopen, request_stop
 from pushtrain.settings import GIB, OperatorSettings
 from pushtrain.store import LiveRun, RunFolder, Store
+from support.disk import synced
 from support.repositories import FOREST, RIDGE, Repository
 
 PATIENT = 20.0
@@ -192,6 +194,29 @@ def test_what_cannot_be_read_leaves_no_run(workshop: FakeWorkshop, repository: s
     with pytest.raises(SourceError):
         begin(Request(repository), workshop.store, progress=quietly)
     assert list((workshop.store.home / "runs").iterdir()) == []
+
+
+def test_the_source_is_on_disk_before_the_run_has_begun(
+    workshop: FakeWorkshop, forest: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with synced(monkeypatch) as paths:
+        folder = started(workshop, forest).folder
+    source, entry, journal = (
+        paths.index(path) for path in (folder.source, folder.source / "train.py", folder.journal)
+    )
+    assert entry < source < paths.index(folder.path) < journal
+
+
+def test_a_source_that_the_disk_refuses_leaves_no_run(
+    workshop: FakeWorkshop, forest: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Path) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(module, "bring_to_disk", full)
+    with pytest.raises(JournalError, match="No space left"):
+        started(workshop, forest)
+    assert not list((workshop.store.home / "runs").iterdir())
 
 
 def test_an_interrupted_checkout_leaves_no_run(

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
 
+from pushtrain.durability import bring_to_disk
 from pushtrain.entities import Artifact
 from pushtrain.errors import JournalError
 from pushtrain.trial.protocol import MAX_RESULT, BadOutput
@@ -69,6 +70,8 @@ class TrialFolder:
     def take(self, fetched: Iterator[tuple[str, BinaryIO]]) -> tuple[bytes, tuple[Artifact, ...]]:
         """Writes fetched files to out/, which appears only when all of them are there.
 
+        They and the log are on disk when this returns: the journal says next what they are.
+
         Returns:
             The content of result.json (empty if there is none) and the other files, by path.
 
@@ -93,6 +96,7 @@ class TrialFolder:
                 else:
                     artifacts.append(artifact)
             partial.rename(self._out)
+            bring_to_disk(self.path)
         except OSError as error:
             if error.errno in _OF_THE_NAMES:
                 raise BadOutput(f"file names that cannot stand together: {error}") from None

@@ -16,6 +16,7 @@ from pushtrain.errors import EngineUnreachable, JournalError
 from pushtrain.trial import folder as module
 from pushtrain.trial.folder import TrialFolder
 from pushtrain.trial.protocol import BadOutput
+from support.disk import synced
 
 
 def files(*pairs: tuple[str, bytes]) -> Iterator[tuple[str, BinaryIO]]:
@@ -45,6 +46,28 @@ def test_files_are_written_and_hashed(tmp_path: Path) -> None:
     assert [artifact.path for artifact in artifacts] == ["out/files/a/b.txt", "out/model/b"]
     assert artifacts[1].sha256 == f"sha256:{hashlib.sha256(b'bb').hexdigest()}"
     assert (tmp_path / "3/out/model/b").read_bytes() == b"bb"
+
+
+def test_what_came_out_is_on_disk_before_anybody_hears_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / "3"
+    with TrialFolder(place, 100) as folder, synced(monkeypatch) as paths:
+        folder.take(files(("result.json", b"{}"), ("model/b", b"bb")))
+    assert {place / "out/result.json", place / "out/model/b", place / "log.txt"} <= set(paths)
+    assert paths.index(place / "out/model") < paths.index(place / "out") < paths.index(place)
+    assert paths[-1] == tmp_path
+
+
+def test_a_disk_that_fills_up_late_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file system may take what it finds no room for when it is to be written."""
+
+    def full(*_: Path) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(module, "bring_to_disk", full)
+    with TrialFolder(tmp_path / "3", 100) as folder, pytest.raises(JournalError, match="No space"):
+        folder.take(files(("result.json", b"{}")))
 
 
 def test_a_new_attempt_begins_with_nothing(tmp_path: Path) -> None:
