@@ -152,7 +152,7 @@ def _model(folder: RunFolder, result: TrialResult) -> Path:
 
 
 def _changed(folder: RunFolder, record: RunRecord, best: TrialResult) -> Mapping[str, bytes]:
-    return SourceRewriter(folder.source, record.knobs)(best.values) if best.number else {}
+    return SourceRewriter(folder.source, record.knobs)(best.values)
 
 
 def _winning_patch(folder: RunFolder, record: RunRecord) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,12 @@ from fakes.workshop import FakeWorkshop
 from pushtrain import publication as module
 from pushtrain.entities import RunState, Verdict, Wishes
 from pushtrain.errors import LeaseLost, SourceError
-from pushtrain.events import Event, PatchCommitted, Warned
+from pushtrain.events import Event, PatchCommitted, TrialEnded, Warned
 from pushtrain.lease import Lease
 from pushtrain.record import RunRecord
 from pushtrain.run import Drive, Request, begin, reopen, request_stop
 from pushtrain.store import LiveRun, RunFolder
+from pushtrain.telling.summary import summarise
 from support.repositories import FOREST, RIDGE, Repository
 
 
@@ -162,6 +164,21 @@ def test_the_code_as_pushed_leaves_an_empty_patch(
     assert live.folder.patch.read_bytes() == b""
     assert (live.folder.model / "model.json").exists()
     assert events(live, PatchCommitted) == []
+
+
+def test_a_smaller_batch_of_the_code_as_pushed_is_a_change_like_any_other(
+    workshop: FakeWorkshop, repository: Repository
+) -> None:
+    """Trial 0 ends with other values where a remedy gave it some: its model came of those."""
+    verdict, live = ran(workshop, repository, target=0.5)
+    assert verdict.best == 0 and live.folder.patch.read_bytes() == b""
+    shrunk = replace(live.record.trials[0], values={"n_estimators": 5})
+    live.append(TrialEnded(shrunk))
+    workshop.publication.publish(live)
+    assert b"+model = RandomForestClassifier(n_estimators=5" in live.folder.patch.read_bytes()
+    manifest = json.loads(live.folder.manifest.read_text())
+    assert list(manifest["changed"]) == ["train.py"]
+    assert "pushtrain patch" in summarise(live.record).next_step
 
 
 def test_a_run_that_trained_nothing_tells_people_all_the_same(

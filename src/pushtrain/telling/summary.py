@@ -205,6 +205,6 @@ def _next_step(record: RunRecord, outcome: Outcome, best: TrialResult | None) ->
         return hint or (failure.hint if failure else "") or logs
     if outcome is Outcome.NOT_MET and best is None and record.verdict is not None:
         return record.verdict.reason
-    if outcome is Outcome.MET and best is not None and best.number > 0:
+    if outcome is Outcome.MET and any(knob.is_changed for knob in knob_changes(record, {})):
         return f"take the change over: pushtrain patch {record.id} | git apply"
     return _STEPS.get(outcome, f"follow it: pushtrain logs {record.id} -f")
