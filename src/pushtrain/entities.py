@@ -437,8 +437,8 @@ class TrialState(StrEnum):
 class TrialSpec:
     """One attempt at a trial: its number, knob values, seed, and the files that the values change.
 
-    Trial 0 is the code exactly as pushed, with no changed file. With `resumes` the attempt goes on
-    from the checkpoints of the one before, where there are any.
+    Trial 0 is the code exactly as pushed, with no changed file, until a remedy changes a value.
+    With `resumes` the attempt goes on from the checkpoints of the one before, where there are any.
     """
 
     number: int

@@ -326,8 +326,13 @@ class Searcher(Protocol):
     Same knobs, seed and results give the same proposals, also after a restart in between.
     """
 
-    def ask(self) -> Proposal | None:
-        """The next values to try; None when every combination has been tried."""
+    def ask(self, refused: Sequence[KnobValues] = ()) -> Proposal | None:
+        """The next values to try; None when every combination has been tried.
+
+        Args:
+            refused: values that trials of this run began with and that cannot be trained here:
+                they are not proposed again.
+        """
 
     def should_prune(self, number: int, epoch: int, value: float) -> bool:
         """Tells a value of a running trial; True when the trial has fallen behind."""

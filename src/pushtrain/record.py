@@ -15,6 +15,7 @@ from pushtrain.entities import (
     Image,
     ImagePlan,
     Knob,
+    KnobValues,
     Objective,
     Push,
     RunState,
@@ -79,6 +80,7 @@ class RunRecord:
         failed_attempts: the attempts that were followed by another one, by trial.
         in_vain: attempts in a row, over all trials, that ended by no fault of the script and
             finished no epoch.
+        refused: values that a remedy exchanged for others: there is not enough memory for them.
         memory, shm: bytes that containers get, where more was needed than was granted first.
         seconds_told: how long the attempts under way have trained, by trial, as far as their
             epochs tell.
@@ -120,6 +122,7 @@ class RunRecord:
     epochs: dict[int, tuple[Epoch, ...]] = field(default_factory=dict)
     failed_attempts: dict[int, tuple[AttemptFailed, ...]] = field(default_factory=dict)
     in_vain: int = 0
+    refused: tuple[KnobValues, ...] = ()
     memory: int | None = None
     shm: int | None = None
     planned_epochs: dict[int, int] = field(default_factory=dict)
@@ -278,9 +281,12 @@ def _kept_epochs(record: RunRecord, event: TrialStarted) -> tuple[Epoch, ...]:
 def _after_attempt(record: RunRecord, event: AttemptFailed) -> RunRecord:
     attempts = (*record.failed_attempts.get(event.trial, ()), event)
     told = record.seconds_told.get(event.trial, 0.0)
+    before = record.running.get(event.trial)
+    refused = () if event.values is None or before is None else (before.values,)
     return replace(
         record,
         failed_attempts={**record.failed_attempts, event.trial: attempts},
+        refused=(*record.refused, *refused),
         in_vain=_in_vain(record, event.failure),
         memory=event.memory or record.memory,
         shm=event.shm or record.shm,

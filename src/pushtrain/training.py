@@ -243,7 +243,7 @@ class Training:
             if started is None:
                 if only_waiting or self._trials_left() <= 0:
                     return None
-                proposal = study.searcher.ask()
+                proposal = study.searcher.ask(self._live.record.refused)
                 if proposal is None:
                     return None
                 started = _start(proposal, self._live.record.seed, index)

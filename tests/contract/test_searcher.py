@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -77,7 +77,7 @@ class EndlessSearcher:
     tried: dict[int, KnobValues] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def ask(self) -> Proposal | None:
+    def ask(self, refused: Sequence[KnobValues] = ()) -> Proposal | None:
         with self.lock:
             pushed = {knob.name: knob.value for knob in self.knobs}
             candidates = [pushed]
@@ -85,7 +85,7 @@ class EndlessSearcher:
                 assert isinstance(knob.range, Interval)
                 ends = range(int(knob.range.low), int(knob.range.high) + 1)
                 candidates += [{**pushed, knob.name: value} for value in ends]
-            known = list(self.tried.values())
+            known = [*self.tried.values(), *refused]
             values = next((each for each in candidates if each not in known), None)
             if values is None:
                 return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -133,7 +133,7 @@ class _Once:
     def __init__(self) -> None:
         self._left = [Proposal(0, {"batch": 64}, "as pushed")]
 
-    def ask(self) -> Proposal | None:
+    def ask(self, refused: Sequence[KnobValues] = ()) -> Proposal | None:
         return self._left.pop() if self._left else None
 
     def should_prune(self, number: int, epoch: int, value: float) -> bool:

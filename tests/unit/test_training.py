@@ -619,11 +619,14 @@ def test_data_that_changed_during_the_run_is_a_warning(tmp_path: Path) -> None:
 # --- going on ----------------------------------------------------------------------------------
 
 
-def died(bench: Bench, trial: int) -> None:
+def died(
+    bench: Bench, trial: int, otherwise: Callable[[TrialSpec], Failure | None] = lambda spec: None
+) -> None:
     """Trains until the driver dies in the middle of a trial."""
 
-    def fail(spec: TrialSpec) -> PushtrainError | None:
-        return SandboxError("the machine stopped") if spec.number == trial else None
+    def fail(spec: TrialSpec) -> Failure | PushtrainError | None:
+        is_due = spec.number == trial
+        return SandboxError("the machine stopped") if is_due else otherwise(spec)
 
     bench.trainer = {"fail": fail}
     with pytest.raises(SandboxError):
@@ -780,7 +783,7 @@ def test_a_proposal_becomes_a_trial_with_its_own_number(tmp_path: Path) -> None:
     """Values that an earlier run learnt come before the code as pushed, as trial 1."""
 
     class Knowing(OptunaSearcher):
-        def ask(self) -> Proposal | None:
+        def ask(self, refused: Sequence[KnobValues] = ()) -> Proposal | None:
             return Proposal(1, {"units": 40, "rate": 0.01}, "learnt")
 
     bench = Bench(tmp_path, objective=Objective("accuracy", 0.99))
@@ -846,6 +849,41 @@ def test_a_smaller_batch_is_trained_and_told(tmp_path: Path) -> None:
     assert after.values["batch"] == before.values["batch"] // 2
     assert bench.results[1].values == after.values
     assert "since memory is at its limit" in bench.results[1].notes[0]
+
+
+BATCH = replace(KNOBS[0], name="batch", value=64, api="keras.Model.fit.batch_size")
+
+
+def too_large(spec: TrialSpec) -> Failure | None:
+    """There is memory for no more than 16 at once."""
+    is_due = int(spec.values["batch"]) > 16
+    return Failure(Cause.OUT_OF_MEMORY, "killed") if is_due else None
+
+
+def test_the_code_as_pushed_is_trained_once_where_its_batch_had_to_shrink(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, knobs=(BATCH, *KNOBS), trainer={"fail": too_large}, trials=9)
+    bench.train()
+    started = [s for s in bench.events(TrialStarted) if s.trial == 0]
+    assert [(s.attempt, s.values["batch"]) for s in started] == [(1, 64), (2, 32), (3, 16)]
+    first = bench.results[0]
+    assert (first.state, first.value, first.attempts) == (TrialState.COMPLETE, 0.76, 3)
+    assert [result.number for result in bench.results] == list(range(9))
+    exhausted = [sorted(spec.values.items()) for spec in bench.trained if too_large(spec)]
+    assert all(exhausted.count(values) == 1 for values in exhausted), "nor what ran out of memory"
+
+
+@pytest.mark.parametrize("trial", [1, 5])
+def test_what_had_to_shrink_is_not_proposed_again_after_a_restart_either(
+    tmp_path: Path, trial: int
+) -> None:
+    shrinks: dict[str, Any] = {"knobs": (BATCH, *KNOBS), "trials": 9}
+    whole = Bench(tmp_path / "whole", trainer={"fail": too_large}, **shrinks)
+    whole.train()
+    first = Bench(tmp_path / "died", **shrinks)
+    died(first, trial, too_large)
+    second = first.restarted(trainer={"fail": too_large})
+    second.train()
+    assert [r.values for r in second.results] == [r.values for r in whole.results]
 
 
 @pytest.mark.parametrize(

@@ -76,10 +76,14 @@ class OptunaSearcher:
         for result in results:
             self.tell(result)
 
-    def ask(self) -> Proposal | None:
-        """The next values to try; None when every combination has been tried."""
+    def ask(self, refused: Sequence[KnobValues] = ()) -> Proposal | None:
+        """The next values to try; None when every combination has been tried.
+
+        A trial that a remedy gave other values ends with those, and no trial stands for its first
+        ones any more: `refused` is what keeps them from being proposed anew.
+        """
         with self._lock:
-            proposal = self._next()
+            proposal = self._next(refused)
             if proposal is not None:
                 self._tried[proposal.number] = proposal.values
             return proposal
@@ -110,19 +114,20 @@ class OptunaSearcher:
         with self._lock:
             return sampling.importances(self._space, self._objective, self._observations())
 
-    def _next(self) -> Proposal | None:
+    def _next(self, refused: Sequence[KnobValues]) -> Proposal | None:
         met = [each.values for each in self._learnt if each.is_met]
         hopes = [each.values for each in self._learnt if not each.is_met]
-        tried = {key_of(values) for values in self._tried.values()}
+        tried = {key_of(values) for values in (*self._tried.values(), *refused)}
         for values in (*met, self._space.pushed, *hopes):
-            if key_of(values) in tried:
+            is_pushed = key_of(values) == key_of(self._space.pushed)
+            if key_of(values) in tried or (is_pushed and 0 in self._tried):
                 continue
-            if key_of(values) == key_of(self._space.pushed):
+            if is_pushed:
                 return Proposal(0, values, AS_PUSHED)
             return Proposal(self._number(), values, LEARNT)
         if not self._space.knobs:
             return None
-        if self._number() < _RUNGS and (rung := self._rung()) is not None:
+        if self._number() < _RUNGS and (rung := self._rung(refused)) is not None:
             return Proposal(self._number(), rung, LADDER)
         drawn = self._drawn(tried)
         return None if drawn is None else Proposal(self._number(), drawn, SEARCH)
@@ -130,12 +135,15 @@ class OptunaSearcher:
     def _number(self) -> int:
         return max(self._tried, default=0) + 1
 
-    def _rung(self) -> dict[str, KnobValue] | None:
+    def _rung(self, refused: Sequence[KnobValues]) -> dict[str, KnobValue] | None:
         earlier = self._earlier[-_LOOK_BACK:]
-        tried = [*(each.values for each in earlier), *self._tried.values()]
+        tried = [*(each.values for each in earlier), *self._tried.values(), *refused]
         outcomes = {key_of(each.values): each for each in self._observations()}
+        hopeless = {key_of(values) for values in refused}
 
         def has_helped(before: KnobValues, after: KnobValues) -> bool | None:
+            if key_of(after) in hopeless:
+                return False
             one, other = outcomes.get(key_of(before)), outcomes.get(key_of(after))
             if one is None or other is None:
                 return None
