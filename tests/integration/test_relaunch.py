@@ -50,6 +50,24 @@ open(mark, "w").close()
 print("first" if is_first else "again", flush=True)
 """
 """Tells the first attempt from those after it, by what outlives it."""
+LEAVES = """
+import ctypes, subprocess, sys
+libc = ctypes.CDLL(None)
+places = ["/tmp/x", "/dev/shm/x", "x", "../x"]
+left = [place for place in places if os.path.exists(place)]
+left += ["shared memory"] * (libc.shmget(7, 0, 0) >= 0)
+others = [name for name in os.listdir("/proc") if name.isdigit()]
+left += ["a process"] * (len(others) > 2)
+open("of-first" if is_first else "of-again", "w").close()
+if is_first:
+    for place in places:
+        open(place, "w").write(place)
+    libc.shmget(7, 8 * 1024**2, 0o1600)
+    subprocess.Popen(["sleep", "600"], start_new_session=True)
+    os.kill(os.getpid(), 9)
+print(*left or ["nothing is left"])
+"""
+"""Dies at its first attempt, and tells at the next one what it finds of it."""
 WAITS = FIRST + "while is_first: time.sleep(0.1)\n"
 
 
@@ -109,7 +127,7 @@ class Bench:
 
 
 class _Heard(ContainerTrainer):
-    """A trainer whose first attempt's first words are passed on."""
+    """A trainer whose attempts' first words are passed on."""
 
     def __init__(self, engine: DockerEngine, asked: Job, on_text: Callable[[str], None]) -> None:
         super().__init__(engine, asked, replace(QUICK, silence=3))
@@ -120,7 +138,7 @@ class _Heard(ContainerTrainer):
 
         def heard(trial: int, text: str) -> None:
             on_log(trial, text)
-            if text.startswith("first"):
+            if text.startswith(("first", "again")):
                 self._on_text(text)
 
         watcher.on_log = heard  # type: ignore[method-assign]
@@ -188,12 +206,22 @@ def test_shared_memory_grows(bench: Bench) -> None:
 
 
 def test_a_killed_process_is_started_again_by_the_same_worker(bench: Bench) -> None:
-    bench.script = FIRST + "if is_first: os.kill(os.getpid(), 9)"
+    containers: dict[str, str] = {}
+
+    def note(text: str) -> None:
+        (state,) = bench.engine.find({LABEL_RUN: bench.run})
+        containers[text.split(maxsplit=1)[0]] = state.id
+
+    bench.script, bench.on_text = FIRST + LEAVES, note
     result = bench.train()
     assert (result.state, result.attempts) == (TrialState.COMPLETE, 2)
     assert bench.causes() == [Cause.KILLED]
+    assert containers.keys() == {"first", "again"}
+    assert containers["first"] == containers["again"]
     log = (bench.trials / "0/log.txt").read_text()
-    assert log == "first\n\n[pushtrain: attempt 2]\nagain\n"
+    assert log == "first\n\n[pushtrain: attempt 2]\nagain\nnothing is left\n"
+    files = {path.name for path in (bench.trials / "0/out/files").rglob("*") if path.is_file()}
+    assert files == {"of-again"}
 
 
 def test_a_process_that_crashes_is_tried_once_more(bench: Bench) -> None:
@@ -205,6 +233,8 @@ def test_a_process_that_crashes_is_tried_once_more(bench: Bench) -> None:
 @pytest.mark.parametrize("how", ["kill", "remove", "pause"])
 def test_a_container_that_others_end_is_replaced(bench: Bench, how: str) -> None:
     def end(text: str) -> None:
+        if text.startswith("again"):
+            return
         (state,) = bench.engine.find({LABEL_RUN: bench.run})
         if how == "kill":
             DockerSandbox(bench.connection, state.id).signal("SIGKILL")

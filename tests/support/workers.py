@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from textwrap import dedent
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pushtrain.trial.bundle import order_files, worker_files
 from pushtrain.trial.protocol import (
@@ -135,12 +135,16 @@ class WorkerProcess:
         self._said = event.seq
         return event
 
-    def order(self, changed: Mapping[str, bytes] | None = None, **facts: object) -> int:
-        """Gives an order; gives the trial's number."""
-        trial = self._ordered = self._ordered + 1
+    def order(
+        self, changed: Mapping[str, bytes] | None = None, *, again: int = 0, **facts: object
+    ) -> int:
+        """Gives an order, for another attempt at trial `again` or a new one; gives its number."""
+        trial = self._ordered = again or self._ordered + 1
         order = {"attempt": 1, "entry": "train.py", "seed": 1, "time_limit": 60.0, **facts}
         for file in order_files(TrialOrder(trial=trial, **order), changed or {}):  # type: ignore[arg-type]
-            _write(self.root / "inbox" / str(trial) / file.path, file.content or b"")
+            _write(
+                self.root / "inbox" / f"{trial}-{order['attempt']}" / file.path, file.content or b""
+            )
         return trial
 
     def over(self, trial: int) -> Trained:
@@ -155,11 +159,11 @@ class WorkerProcess:
         assert outcome.trial == trial
         return Trained(outcome, out, events)
 
-    def train(self, script: str | None = None, **order: object) -> Trained:
+    def train(self, script: str | None = None, **order: Any) -> Trained:
         """Trains a trial to its end, with another train.py where one is given."""
         return self.over(self.begin(script, **order))
 
-    def begin(self, script: str | None = None, **order: object) -> int:
+    def begin(self, script: str | None = None, **order: Any) -> int:
         """Gives the order alone."""
         changed = {} if script is None else {"train.py": dedent(script).encode()}
         return self.order(changed, **order)

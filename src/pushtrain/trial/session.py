@@ -89,7 +89,7 @@ class Session:
         """
         self._attempt = order.attempt
         files = order_files(order, self._trial.spec.changed)
-        self._worker.put(f"inbox/{self._number}", files)
+        self._worker.put(f"inbox/{self._number}-{self._attempt}", files)
         self._began = time.monotonic()
         self._deadline = (
             self._began + order.time_limit + self._patience.grace + self._patience.slack

@@ -48,7 +48,6 @@ class ContainerTrainer:
         self._worker: WarmWorker | None = None
         self._ready: Ready | None = None
         self._launched = 0
-        self._taken: set[int] = set()
         self._left_out: list[str] = []
 
     def start(self) -> Mapping[str, str]:
@@ -75,7 +74,7 @@ class ContainerTrainer:
             Also whatever `start` raises, where a new worker is needed.
         """
         trial = Trial(self._job, spec)
-        worker = self._worker_for(spec.number)
+        worker = self._worker_for_order()
         if worker is None:
             return judge(trial, TrialEnd(None, (), 0.0), stopped=True)
         log_limit = self._job.limits.log + 1024  # the worker says where it left something out
@@ -106,7 +105,6 @@ class ContainerTrainer:
 
     def _order(self, spec: TrialSpec) -> TrialOrder:
         job = self._job
-        self._taken.add(spec.number)
         return TrialOrder(
             trial=spec.number,
             attempt=spec.attempt,
@@ -138,12 +136,10 @@ class ContainerTrainer:
 
     # --- the worker ----------------------------------------------------------------------------
 
-    def _worker_for(self, trial: int) -> WarmWorker | None:
-        """A worker that can take this trial's order, new if need be; None when stopped."""
+    def _worker_for_order(self) -> WarmWorker | None:
+        """A worker that can take an order, new if need be; None when stopped."""
         worker = self._worker
-        if worker is not None and (
-            trial in self._taken or worker.heard > _RENEW_AFTER or not worker.is_quiet()
-        ):
+        if worker is not None and (worker.heard > _RENEW_AFTER or not worker.is_quiet()):
             self._discard()
         if self._worker is None and not self._stopping.is_set():
             self._bring_up()
@@ -151,7 +147,6 @@ class ContainerTrainer:
 
     def _bring_up(self) -> None:
         self._launched += 1
-        self._taken.clear()
         self._left_out = []
         job = self._job
         try:

@@ -81,7 +81,7 @@ def configuration(places: Places) -> Configuration:
 
 
 class Inbox:
-    """The orders, one after another by their number; each counts once its READY is there."""
+    """The orders, by trial and attempt; each counts once its READY is there."""
 
     def __init__(self, places: Places) -> None:
         self._directory = places.root / "inbox"
@@ -93,7 +93,7 @@ class Inbox:
             names = [name for name in os.listdir(self._directory) if name not in self._taken]  # noqa: PTH208
         except FileNotFoundError:
             return None
-        for name in sorted(names, key=lambda name: (len(name), name)):
+        for name in sorted(names, key=lambda name: [int(part) for part in name.split("-")]):
             if (self._directory / name / "READY").exists():
                 self._taken.add(name)
                 order = Order(**_read(self._directory / name / "order.json"))

@@ -348,6 +348,26 @@ def test_an_attempt_goes_on_where_the_one_before_left(made: Made) -> None:
     assert len(engine.volumes({LABEL_RUN: "r1"})) == 1, "checkpoints outlive the worker"
 
 
+def test_an_attempt_whose_process_died_is_followed_by_one_in_the_same_worker(made: Made) -> None:
+    """What it has imported is as good as before; only the order has another name."""
+
+    def behave(sandbox: FakeSandbox, order: Order) -> Iterator[Said]:
+        yield begun(order)
+        if order["attempt"] == 1:
+            yield ended(order, exit={"code": None, "signal": 9})
+        else:
+            yield ended(order)
+
+    trainer, engine = made(behave)
+    trainer.start()
+    first = trainer.train(trial(1), Watcher())
+    assert failure(first).cause is Cause.KILLED
+    again = trainer.train(replace(trial(1), attempt=2, resumes=True), Watcher())
+    assert again.state is TrialState.COMPLETE
+    (sandbox,) = engine.sandboxes
+    assert {"/pushtrain/inbox/1-1/READY", "/pushtrain/inbox/1-2/READY"} <= sandbox.files.keys()
+
+
 def test_a_worker_that_never_ends_its_trial_is_ended(made: Made) -> None:
     def behave(sandbox: FakeSandbox, order: Order) -> Iterator[Said]:
         yield begun(order)

@@ -51,6 +51,19 @@ def test_the_next_attempt_continues(start: Start) -> None:
     assert len(third.outcome.epochs) == 3
 
 
+def test_an_attempt_may_follow_in_the_same_worker(start: Start) -> None:
+    """Nothing that the dead one left is there any more, but its checkpoints."""
+    worker = start()
+    dies = "import os, signal\nopen('left', 'w')\nos.kill(os.getpid(), signal.SIGKILL)"
+    dead = worker.train(dies)
+    assert (dead.outcome.exit.signal, list(dead.files)) == (9, ["files/left"])
+
+    again = worker.train(again=1, resume=True, attempt=2)
+
+    assert (again.outcome.attempt, again.outcome.resumed, again.files) == (2, 1, {})
+    assert worker.train("import json").outcome.resumed is None, "orders go on"
+
+
 def test_without_the_word_it_begins_anew(start: Start) -> None:
     start().train()
 
