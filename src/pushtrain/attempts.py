@@ -118,8 +118,7 @@ class Attempts:
                 return self._summed(result, started)
             if again.needs_image or again.memory or again.shm:
                 self._drop()
-            failed = self._live.record.failed_attempts[started.trial]
-            started = next_attempt(started, failed)
+            started = next_attempt(self._live.record, started)
             self._live.append(started)
 
     def stop(self, *, keep: bool) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from pushtrain.entities import Cause, Failure, Knob, KnobValue, KnobValues
-from pushtrain.events import AttemptFailed, TrialStarted
+from pushtrain.events import TrialStarted
 from pushtrain.interfaces import Limits
 from pushtrain.record import MISHAPS, RunRecord
 from pushtrain.settings import RelaunchRule, RelaunchSettings
@@ -123,17 +123,21 @@ class Policy:
         return Relaunch(pause, f"shared memory {size(shm)} -> {size(more)}", shm=more)
 
 
-def next_attempt(started: TrialStarted, failed: Sequence[AttemptFailed]) -> TrialStarted:
-    """The attempt after `started`, from what the journal says of the trial's failed ones.
+def next_attempt(record: RunRecord, started: TrialStarted) -> TrialStarted:
+    """The attempt after `started`, from what the journal says of it.
 
-    It goes on from the checkpoints, unless the trial has other values now.
+    It goes on from the checkpoints, unless they may be of other values. An attempt that begins
+    again after a change removes those of the values before once its order has arrived, and only
+    an epoch tells for certain that it has. A trial's first one finds none.
     """
+    failed = record.failed_attempts.get(started.trial, ())
     changed = failed[-1].values if failed and failed[-1].attempt == started.attempt else None
+    has_told = bool(record.epochs.get(started.trial))
     return replace(
         started,
         attempt=started.attempt + 1,
         values=started.values if changed is None else changed,
-        resumes=changed is None,
+        resumes=changed is None and (started.attempt == 1 or started.resumes or has_told),
     )
 
 

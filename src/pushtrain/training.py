@@ -263,7 +263,7 @@ class Training:
                     record = self._live.append(
                         AttemptFailed(started.trial, started.attempt, failure, 0.0)
                     )
-                return next_attempt(started, record.failed_attempts.get(started.trial, ()))
+                return next_attempt(record, started)
         return None
 
     def _trials_left(self) -> int:

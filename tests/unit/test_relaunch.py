@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pushtrain.entities import Cause, Failure, Interval, Knob, KnobKind
-from pushtrain.events import AttemptFailed, Entry, TrialStarted
+from pushtrain.entities import Cause, Epoch, Failure, Interval, Knob, KnobKind, KnobValues
+from pushtrain.events import AttemptFailed, Entry, EpochEnded, Event, TrialStarted
 from pushtrain.record import MISHAPS, RunRecord, fold
 from pushtrain.relaunch import Policy, Relaunch, next_attempt
 from pushtrain.settings import RelaunchSettings
@@ -54,9 +54,18 @@ def after(record: RunRecord, *causes: Cause, most: int = LIMITS.memory) -> list[
             values=values,
         )
         record = fold("r", [Entry(number, 0.0, failed)], record)
-        started = next_attempt(started, record.failed_attempts[started.trial])
+        started = next_attempt(record, started)
         record = fold("r", [Entry(number, 0.0, started)], record)
     return said
+
+
+def told(*events: Event) -> RunRecord:
+    """The record of a run whose journal says so."""
+    return fold("r", [Entry(number, 0.0, event) for number, event in enumerate(events, 1)])
+
+
+def epoch(number: int) -> EpochEnded:
+    return EpochEnded(STARTED.trial, Epoch(number, {}, 1.0), None)
 
 
 @pytest.mark.parametrize(
@@ -95,12 +104,46 @@ def test_without_a_batch_size_to_shrink_memory_is_the_end() -> None:
 
 def test_a_smaller_batch_begins_again_and_more_memory_goes_on() -> None:
     smaller = AttemptFailed(3, 1, failure(Cause.OUT_OF_MEMORY), 1.0, values={"batch_size": 16})
-    again = next_attempt(STARTED, (smaller,))
+    again = next_attempt(told(STARTED, smaller), STARTED)
     assert (again.attempt, again.values, again.resumes) == (2, {"batch_size": 16}, False)
-    assert next_attempt(again, (smaller,)).resumes, "its own checkpoints are of its own values"
     larger = AttemptFailed(3, 1, failure(Cause.OUT_OF_MEMORY), 1.0, memory=MIB)
-    assert next_attempt(STARTED, (larger,)) == replace(STARTED, attempt=2, resumes=True)
-    assert next_attempt(STARTED, ()) == replace(STARTED, attempt=2, resumes=True)
+    second = replace(STARTED, attempt=2, resumes=True)
+    assert next_attempt(told(STARTED, larger), STARTED) == second
+    assert next_attempt(told(STARTED), STARTED) == second
+
+
+def test_an_attempt_of_which_nothing_was_heard_leaves_the_checkpoints_of_other_values() -> None:
+    """A driver may die before its order to begin again, which removes them, has arrived."""
+    smaller = AttemptFailed(3, 1, failure(Cause.OUT_OF_MEMORY), 1.0, values={"batch_size": 16})
+    gone = AttemptFailed(3, 2, failure(Cause.DRIVER_GONE), 0.0)
+    again = next_attempt(told(STARTED, smaller), STARTED)
+    third = next_attempt(told(STARTED, smaller, again, gone), again)
+    assert (third.attempt, third.values, third.resumes) == (3, {"batch_size": 16}, False)
+    fourth = next_attempt(told(STARTED, smaller, again, gone, third, epoch(1)), third)
+    assert fourth.resumes, "its own checkpoints are of its own values"
+
+
+@given(st.lists(st.tuples(st.booleans(), st.booleans(), st.integers(0, 3)), max_size=12))
+def test_no_attempt_goes_on_from_what_other_values_left(
+    attempts: list[tuple[bool, bool, int]],
+) -> None:
+    """Each ends with other values or the same, before its order arrives or after some epochs."""
+    started, events, batch = STARTED, list[Event](), 32
+    kept: KnobValues | None = None
+    for changes, arrives, epochs in attempts:
+        events.append(started)
+        if arrives:
+            kept = kept if started.resumes else None
+            assert kept in (None, started.values)
+            for number in range(1, epochs + 1):
+                kept = started.values
+                events.append(epoch(number))
+        batch += changes
+        values = {"batch_size": batch} if changes else None
+        cause = Cause.OUT_OF_MEMORY if changes else Cause.KILLED
+        events.append(AttemptFailed(3, started.attempt, failure(cause), 1.0, values=values))
+        started = next_attempt(told(*events), started)
+        assert started.resumes or kept != started.values, "nothing is lost in vain"
 
 
 def test_shared_memory_grows_up_to_memory() -> None:
