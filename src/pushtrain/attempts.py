@@ -19,6 +19,10 @@ _log = logging.getLogger(__name__)
 
 _NO_LONGER = (404, 409)
 """What an engine answers for a container that somebody else has removed, or removes now."""
+_BROKEN, _UNAVAILABLE = 500, 503
+"""What it answers from there on is its own failure, or that of what it stands on."""
+_SHUTTING_DOWN = ("context canceled", "shutting down", "connection refused", "transport is closing")
+"""What it says of itself, or of containerd, while it ends or begins."""
 
 
 class Remedies(Protocol):
@@ -217,10 +221,23 @@ def _cause(error: PushtrainError) -> Cause | None:
     """Why a worker could not be brought up, where another attempt may help."""
     if isinstance(error, EngineUnreachable):
         return Cause.ENGINE_GONE
-    cause = error.facts.get("cause")
-    if cause is None and error.facts.get("status") in _NO_LONGER:
-        return Cause.KILLED
-    return cause if isinstance(cause, Cause) else None
+    cause, status = error.facts.get("cause"), error.facts.get("status")
+    if isinstance(cause, Cause):
+        return cause
+    if not isinstance(status, int):
+        return None
+    if status >= _BROKEN:
+        return _broken(str(error.facts.get("reason", "")).lower(), status)
+    return Cause.KILLED if status in _NO_LONGER else None
+
+
+def _broken(reason: str, status: int) -> Cause:
+    """Why an engine failed at what it was asked for, which it may do the next time."""
+    if "no space left" in reason:
+        return Cause.DISK_FULL
+    if status == _UNAVAILABLE or any(sign in reason for sign in _SHUTTING_DOWN):
+        return Cause.ENGINE_GONE
+    return Cause.KILLED
 
 
 def _failed(spec: TrialSpec, failure: Failure) -> TrialResult:

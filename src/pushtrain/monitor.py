@@ -241,7 +241,9 @@ class Monitor:
         try:
             for action, problem in self._deliver():
                 tell(action, problem)
-        except (PushtrainError, OSError) as error:
+        except Exception as error:  # or nothing would be delivered any more
+            if not isinstance(error, PushtrainError | OSError):
+                _log.exception("deliveries")
             tell(Action(What.DELIVER, "messages", "they cannot be looked at"), str(error))
 
     def _pass(self, tell: OnAction, *, waits: bool) -> None:

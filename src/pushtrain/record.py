@@ -75,9 +75,13 @@ class RunRecord:
         trials: the finished trials, by number, in the order of their end.
         running: the trials under way, by number.
         cut_off: the trials that were under way when the run was ended, by number.
+        plan, first_plan: the image that is trained in, and the one before modules were added.
         origins: where each started trial's values come from.
         epochs: the epochs so far of the trials that are under way or were cut off.
         failed_attempts: the attempts that were followed by another one, by trial.
+        furthest: the last epoch that any attempt has finished, by trial.
+        forgiven: the last failed attempt, by trial, after which an attempt got further, or somebody
+            asked for the run again: misfortunes before it say nothing about those to come.
         in_vain: attempts in a row, over all trials, that ended by no fault of the script and
             finished no epoch.
         refused: values that a remedy exchanged for others: there is not enough memory for them.
@@ -85,8 +89,8 @@ class RunRecord:
         seconds_told: how long the attempts under way have trained, by trial, as far as their
             epochs tell.
         seconds_lost: how long attempts trained that were cut off.
-        drivers_lost: how often in a row the monitor had to start a new driver: since a trial, or
-            the run itself, came to its end.
+        drivers_lost: how often in a row the monitor had to start a new driver: since a trial got
+            further, or the run came to its end.
         driver_lost: when it did last.
         lost_driver: the process that had driven the run then, where that is known.
         stop: the request to stop, where one was made.
@@ -111,6 +115,7 @@ class RunRecord:
     objective: Objective | None = None
     budget: Budget | None = None
     plan: ImagePlan | None = None
+    first_plan: ImagePlan | None = None
     image: Image | None = None
     image_built: bool = False
     image_seconds: float = 0.0
@@ -121,6 +126,8 @@ class RunRecord:
     origins: dict[int, str] = field(default_factory=dict)
     epochs: dict[int, tuple[Epoch, ...]] = field(default_factory=dict)
     failed_attempts: dict[int, tuple[AttemptFailed, ...]] = field(default_factory=dict)
+    furthest: dict[int, int] = field(default_factory=dict)
+    forgiven: dict[int, int] = field(default_factory=dict)
     in_vain: int = 0
     refused: tuple[KnobValues, ...] = ()
     memory: int | None = None
@@ -152,6 +159,13 @@ class RunRecord:
         failed = [one for n in self.running for one in self.failed_attempts.get(n, ())]
         under_way = sum(one.seconds for one in failed) + sum(self.seconds_told.values())
         return ended + under_way + self.seconds_lost
+
+    @property
+    def missing_modules(self) -> tuple[str, ...]:
+        """What scripts imported and the image did not hold, each once, in the order of its loss."""
+        failed = (one.failure for each in self.failed_attempts.values() for one in each)
+        missing = (one.subject for one in failed if one.cause is Cause.MISSING_MODULE)
+        return tuple(dict.fromkeys(missing))
 
     @property
     def confirmations(self) -> tuple[TrialResult, ...]:
@@ -202,6 +216,7 @@ def _after(record: RunRecord, entry: Entry) -> RunRecord:  # noqa: PLR0911, PLR0
                 objective=event.objective,
                 budget=event.budget,
                 plan=event.plan,
+                first_plan=event.plan,
                 knobs=event.knobs or record.knobs,
             )
         case KnobsFound(knobs=knobs):
@@ -264,6 +279,14 @@ def _with_epoch(record: RunRecord, event: EpochEnded) -> RunRecord:
     if event.epochs is not None:
         planned = {**planned, trial: event.epochs}
     told = record.seconds_told.get(trial, 0.0) + event.epoch.seconds
+    if event.epoch.number > record.furthest.get(trial, 0):
+        failed = record.failed_attempts.get(trial)
+        record = replace(
+            record,
+            furthest={**record.furthest, trial: event.epoch.number},
+            forgiven={**record.forgiven, trial: failed[-1].attempt} if failed else record.forgiven,
+            drivers_lost=0,
+        )
     return replace(
         record,
         epochs={**record.epochs, trial: so_far},
@@ -348,6 +371,7 @@ def _reopened(record: RunRecord) -> RunRecord:
         running=record.cut_off,
         cut_off={},
         trials={n: result for n, result in record.trials.items() if n not in record.cut_off},
+        forgiven={n: each[-1].attempt for n, each in record.failed_attempts.items()},
         seconds_lost=record.seconds_lost + lost,
     )
 

@@ -14,6 +14,8 @@ from pushtrain.settings import RelaunchRule, RelaunchSettings
 from pushtrain.telling.text import size
 
 _MORE_SHM = 4
+_CURED = frozenset({Cause.OUT_OF_MEMORY, Cause.SHARED_MEMORY, Cause.MISSING_MODULE})
+"""What comes again unless something is changed, however far an attempt got meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +62,11 @@ class Policy:
             started: the attempt.
             failure: how it ended.
         """
+        forgiven = 0 if failure.cause in _CURED else record.forgiven.get(started.trial, 0)
         before = record.failed_attempts.get(started.trial, ())
-        times = 1 + sum(one.failure.cause is failure.cause for one in before)
+        times = 1 + sum(
+            one.failure.cause is failure.cause and one.attempt > forgiven for one in before
+        )
         rule: RelaunchRule | None = getattr(self._rules, failure.cause.name.lower(), None)
         if rule is None or times >= rule.attempts or self.is_broken(record, failure):
             return None

@@ -29,14 +29,23 @@ class Rescue:
     Args:
         store: the runs.
         tell: tells people of a run's verdict.
+        check: raises the PushtrainError that any driver would end with at once, such as for
+            settings that cannot be read: then none is started, and none counts as lost.
     """
 
-    def __init__(self, store: Store, tell: Callable[[LiveRun], object]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        tell: Callable[[LiveRun], object],
+        check: Callable[[], object] = lambda: None,
+    ) -> None:
         self._store = store
         self._tell = tell
+        self._check = check
 
     def resume(self, run: str, is_due: IsDue) -> bool:
         """Starts a driver that goes on with a run, or publishes its verdict."""
+        self._check()
         folder = self._folder(run)
         with _taken(folder) as live:
             if live is None or not is_due(live.record):

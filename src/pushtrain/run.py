@@ -35,7 +35,14 @@ from pushtrain.entities import (
     Verdict,
     Wishes,
 )
-from pushtrain.errors import DetectionError, JournalError, LeaseLost, PushtrainError, Stopped
+from pushtrain.errors import (
+    DetectionError,
+    ImageError,
+    JournalError,
+    LeaseLost,
+    PushtrainError,
+    Stopped,
+)
 from pushtrain.events import (
     ImageReady,
     Judged,
@@ -312,8 +319,8 @@ class Drive:
             ending = Ending(RunState.STOPPED)
         except Stopped:
             ending = self._stopped()
-        except LeaseLost:
-            raise
+        except (LeaseLost, JournalError):
+            raise  # without a journal there is no verdict: whoever has room again goes on
         except PushtrainError as error:
             return judge_error(self._live.record, error, time.time())
         except Exception as error:
@@ -336,7 +343,7 @@ class Drive:
         grant = workshop.permit(record.push, settings, record.wishes)
         policy = workshop.policy(grant)
         # A build takes minutes: what is wrong with [knobs] is told before.
-        self._ensure_image(record.plan, before_build=lambda: self._find_knobs(settings))
+        self._ensure_planned(record, before_build=lambda: self._find_knobs(settings))
         live.append(StateChanged(RunState.TRAINING))
         training = self._training = Training(
             live,
@@ -421,18 +428,34 @@ class Drive:
         image = self._workshop.build_image(plan, on_line)
         self._live.append(ImageReady(image, lines > 0, time.monotonic() - started))
 
+    def _ensure_planned(self, record: RunRecord, before_build: Callable[[], None]) -> None:
+        """The image of the plan; where a module was added that cannot be had, the one before."""
+        assert record.plan is not None and record.first_plan is not None
+        try:
+            self._ensure_image(record.plan, before_build)
+        except ImageError:
+            if record.plan == record.first_plan:
+                raise
+            self._live.append(Replanned(record.first_plan, "what was added cannot be had"))
+            self._ensure_image(record.first_plan, before_build)
+
     def make_image(self, settings: ImageSettings, module: str) -> None:
         """Makes the image again, with what brings `module`; see `attempts.Remedies`."""
         live, record = self._live, self._live.record
         assert record.plan is not None and record.detection is not None
         plan = record.plan
         if module:
-            packages = (*settings.packages, distribution(module))
+            packages = (*settings.packages, *map(distribution, record.missing_modules))
             wider = settings.model_copy(update={"packages": packages})
             plan = self._workshop.plan_image(record.detection, wider, live.folder.source)
-        self._ensure_image(plan)
-        if plan != record.plan:
+        if plan != record.plan:  # said before the build, in which a driver may die
             live.append(Replanned(plan, f"the script imports {module}"))
+        try:
+            self._ensure_image(plan)
+        except ImageError:
+            if plan != record.plan:
+                live.append(Replanned(record.plan, f"{module} cannot be had"))
+            raise
         live.append(StateChanged(RunState.TRAINING))
 
     def _already_met(self) -> Ending | None:

@@ -85,6 +85,7 @@ class WorkerProcess:
         disk: int = 64 * MIB,
         log: int = MIB,
         grace: float = 0.3,
+        stall: float = 600,
         environment: Mapping[str, str] | None = None,
     ) -> None:
         self.root = root / "pushtrain"
@@ -102,6 +103,7 @@ class WorkerProcess:
             disk=disk,
             log=log,
             grace=grace,
+            stall=stall,
             data=tuple(data),
         )
         _write(self.root / "worker.json", order.encode())

@@ -360,10 +360,11 @@ def test_what_waits_is_delivered(store: Store, error: str) -> None:
     )
 
 
-def test_deliveries_that_cannot_be_looked_at_are_shown(store: Store) -> None:
+@pytest.mark.parametrize("kind", [JournalError, ValueError])
+def test_deliveries_that_cannot_be_looked_at_are_shown(store: Store, kind: type) -> None:
     def unreadable() -> Iterator[tuple[Action, str]]:
         yield Action(What.DELIVER, "7f", "mail to ada"), ""
-        raise JournalError("the runs cannot be listed")
+        raise kind("the runs cannot be listed")
 
     went_well, told = passed(store, FakeEngine(), Recorder(), unreadable())
     assert not went_well

@@ -198,6 +198,10 @@ def test_drivers_that_died_in_a_row_are_counted() -> None:
     assert (record.drivers_lost, record.driver_lost) == (2, record.updated)
     assert record.lost_driver == me
     assert folded(TrialEnded(trial(9)), start=record).drivers_lost == 0
+    further = folded(EpochEnded(9, Epoch(1, {}, 1.0), 3), start=record)
+    assert further.drivers_lost == 0
+    again = folded(DriverLost(1), EpochEnded(9, Epoch(1, {}, 1.0), 3), start=further)
+    assert again.drivers_lost == 1, "that far one had come before"
     assert folded(records.events()[-1], start=record).drivers_lost == 0
 
 
@@ -278,6 +282,7 @@ def test_a_run_that_is_reopened_is_as_if_its_driver_had_died() -> None:
     }
     assert again.seconds_trained == pytest.approx(record.seconds_trained)
     assert again.origins == record.origins
+    assert again.forgiven == {n: each[-1].attempt for n, each in record.failed_attempts.items()}
     assert folded(records.events()[-1], start=again).verdicts == 2
 
 

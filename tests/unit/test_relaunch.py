@@ -193,3 +193,45 @@ def test_it_comes_to_an_end_within_the_rules_whatever_happens(causes: list[Cause
         row = row + 1 if cause in MISHAPS else 0
         assert row < RULES.breaker
     assert all(0 <= one.pause <= RULES.longest_pause for one in said)
+
+
+def hiccups(*causes: Cause, epoch: int = 0) -> RunRecord:
+    """A run whose trial failed so often, and then finished an epoch."""
+    events = [
+        STARTED,
+        *(
+            AttemptFailed(STARTED.trial, attempt, failure(cause), 1.0)
+            for attempt, cause in enumerate(causes, 1)
+        ),
+        *([EpochEnded(STARTED.trial, Epoch(epoch, {}, 1.0), 9)] if epoch else []),
+    ]
+    return fold("r", [Entry(number, 0.0, event) for number, event in enumerate(events, 1)])
+
+
+def test_misfortunes_count_until_an_attempt_gets_further() -> None:
+    policy = Policy(RULES, LIMITS, LIMITS.memory)
+    most = RULES.engine_gone.attempts - 1
+    gone = failure(Cause.ENGINE_GONE)
+    before = hiccups(*[Cause.ENGINE_GONE] * most)
+    assert policy.after(before, STARTED, gone) is None
+    further = hiccups(*[Cause.ENGINE_GONE] * most, epoch=1)
+    again = policy.after(further, STARTED, gone)
+    assert again is not None and again.pause <= RULES.engine_gone.pause
+
+
+def test_what_is_cured_by_a_change_counts_however_far_an_attempt_gets() -> None:
+    policy = Policy(RULES, LIMITS, LIMITS.memory)
+    missing = failure(Cause.MISSING_MODULE, "xlrd")
+    assert policy.after(hiccups(Cause.MISSING_MODULE, epoch=1), STARTED, missing) is None
+
+
+def test_an_epoch_that_comes_again_forgives_nothing() -> None:
+    """An attempt without checkpoints gets as far as the one before, and no further."""
+    record = hiccups(epoch=5)
+    lost = AttemptFailed(STARTED.trial, 1, failure(Cause.CRASH), 1.0)
+    again = replace(STARTED, attempt=2)
+    told = [EpochEnded(STARTED.trial, Epoch(n, {}, 1.0), 9) for n in range(1, 6)]
+    entries = [Entry(number, 0.0, event) for number, event in enumerate((lost, again, *told), 3)]
+    record = fold("r", entries, record)
+    policy = Policy(RULES, LIMITS, LIMITS.memory)
+    assert policy.after(record, again, failure(Cause.CRASH)) is None

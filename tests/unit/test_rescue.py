@@ -12,7 +12,7 @@ import pytest
 from pushtrain import drivers
 from pushtrain.detached import Detached, detach
 from pushtrain.entities import RunState
-from pushtrain.errors import JournalError, PushtrainError
+from pushtrain.errors import JournalError, PushtrainError, SettingsError
 from pushtrain.events import DriverLost, Event, Judged, Published, RunStarted, Warned
 from pushtrain.journal import Journal
 from pushtrain.processes import Process
@@ -184,3 +184,16 @@ def test_a_driver_that_cannot_be_started_is_told(store: Store) -> None:
     folder.driver_log.mkdir()
     with pytest.raises(PushtrainError, match=r"a driver cannot be started.*driver\.log"):
         drivers.start_driver(folder)
+
+
+def test_where_every_driver_would_end_at_once_none_is_started_nor_counted(
+    store: Store, started: list[list[str]]
+) -> None:
+    def check() -> None:
+        raise SettingsError("config.toml cannot be read")
+
+    folder = stored(store)
+    with pytest.raises(SettingsError, match=r"config\.toml"):
+        Rescue(store, lambda live: None, check).resume(folder.id, IS_DUE)
+    assert started == []
+    assert not any(isinstance(event, DriverLost) for event in events(folder))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,11 @@ from pushtrain import training
 from pushtrain.entities import (
     Budget,
     Cause,
+    Detection,
     Direction,
     Failure,
+    Image,
+    ImagePlan,
     KnobValues,
     Objective,
     Role,
@@ -59,8 +63,8 @@ from pushtrain.events import (
 from pushtrain.journal import VERSION
 from pushtrain.lease import Lease
 from pushtrain.record import RunRecord
-from pushtrain.run import Drive, Request, begin, begin_once, reopen, request_stop
-from pushtrain.settings import GIB, OperatorSettings
+from pushtrain.run import Drive, Progress, Request, begin, begin_once, reopen, request_stop
+from pushtrain.settings import GIB, ImageSettings, OperatorSettings
 from pushtrain.store import LiveRun, RunFolder, Store
 from support.disk import synced
 from support.repositories import FOREST, RIDGE, Repository
@@ -1065,3 +1069,114 @@ def test_warnings_and_progress_default_to_the_terminal(
     Drive(live, workshop).to_verdict()
     assert capsys.readouterr().out == "step 1\n"
     assert not [event for event in told(live.folder) if isinstance(event, Warned)]
+
+
+# --- an image that has to be made again --------------------------------------------------------
+
+
+class Powerless(BaseException):
+    """The machine loses its power."""
+
+
+class Packing(FakeWorkshop):
+    """A workshop whose images are named after what was added to them.
+
+    Attributes:
+        on_build: called with each plan that is built.
+    """
+
+    on_build: Callable[[ImagePlan], None] = staticmethod(lambda plan: None)
+
+    def plan_image(self, detection: Detection, settings: ImageSettings, root: Path) -> ImagePlan:
+        plain = super().plan_image(detection, settings, root)
+        return replace(plain, tag="+".join((plain.tag, *settings.packages)))
+
+    def build_image(self, plan: ImagePlan, on_line: Progress) -> Image:
+        self.on_build(plan)
+        return super().build_image(plan, on_line)
+
+
+def lacking(workshop: FakeWorkshop, *modules: str) -> Callable[[TrialSpec], Failure | None]:
+    """Trials that fail as long as the image lacks one of the modules."""
+
+    def fail(spec: TrialSpec) -> Failure | None:
+        image = workshop.live.record.image
+        assert image is not None
+        for one in modules:
+            if one not in image.plan.tag:
+                return Failure(Cause.MISSING_MODULE, f"imports {one}", subject=one)
+        return None
+
+    return fail
+
+
+def packing(home: Path, forest: Repository, *modules: str) -> Packing:
+    workshop = Packing(home)
+    workshop.options = {"fail": lacking(workshop, *modules)}
+    workshop.live = started(workshop, forest, trials=1)
+    return workshop
+
+
+def test_a_driver_that_dies_while_a_module_is_added_has_an_heir_that_adds_it(
+    tmp_path: Path, forest: Repository
+) -> None:
+    workshop = packing(tmp_path / "home", forest, "xlrd")
+
+    def die(plan: ImagePlan) -> None:
+        if "xlrd" in plan.tag:
+            raise Powerless
+
+    workshop.on_build = die  # type: ignore[method-assign, assignment]
+    with pytest.raises(Powerless):
+        driven(workshop, workshop.live)
+    workshop.on_build = lambda plan: None  # type: ignore[method-assign, assignment]
+    workshop.live = LiveRun(workshop.live.folder)
+    verdict = driven(workshop, workshop.live)
+    assert verdict.state is RunState.SPENT, verdict.reason
+    assert workshop.live.record.trials[0].state is TrialState.COMPLETE
+    assert "xlrd" in (verdict.image or "")
+
+
+@pytest.mark.parametrize("has_power", [True, False], ids=["driver", "heir"])
+def test_a_module_that_cannot_be_had_leaves_the_image_as_it_was(
+    has_power: bool, tmp_path: Path, forest: Repository
+) -> None:
+    workshop = packing(tmp_path / "home", forest, "xlrd")
+    builds: list[str] = []
+
+    def refuse(plan: ImagePlan) -> None:
+        builds.append(plan.tag)
+        if "xlrd" in plan.tag:
+            if not has_power and len(builds) == 2:
+                raise Powerless
+            raise ImageError("there is no xlrd")
+
+    workshop.on_build = refuse  # type: ignore[method-assign, assignment]
+    if not has_power:
+        with pytest.raises(Powerless):
+            driven(workshop, workshop.live)
+        workshop.live = LiveRun(workshop.live.folder)
+    verdict = driven(workshop, workshop.live)
+    assert verdict.state is RunState.FAILED
+    assert "imports xlrd" in verdict.reason
+    assert "xlrd" not in (verdict.image or "")
+
+
+def test_a_journal_without_room_ends_the_driver_and_not_the_run(
+    tmp_path: Path, forest: Repository
+) -> None:
+    workshop = FakeWorkshop(tmp_path / "home")
+    live = started(workshop, forest, trials=1)
+    is_full = [True]
+
+    def before_epoch(trainer: FakeTrainer, trial: int, epoch: int) -> None:
+        if is_full and epoch == 2:
+            is_full.clear()
+            raise JournalError("there is no room")
+
+    workshop.before_epoch = before_epoch
+    with pytest.raises(JournalError, match="no room"):
+        driven(workshop, live)
+    again = LiveRun(live.folder)
+    assert again.record.verdict is None
+    assert driven(workshop, again).state is RunState.SPENT

@@ -925,6 +925,13 @@ def test_a_crash_loop_ends_the_run_with_its_cause(tmp_path: Path) -> None:
         (EngineUnreachable("no answer"), Cause.ENGINE_GONE),
         (SandboxError("no such container", status=404), Cause.KILLED),
         (SandboxError("died at once", cause=Cause.OUT_OF_MEMORY), Cause.OUT_OF_MEMORY),
+        (
+            SandboxError("it fails", status=500, reason="write x: no space left on device"),
+            Cause.DISK_FULL,
+        ),
+        (SandboxError("it fails", status=503, reason="busy"), Cause.ENGINE_GONE),
+        (SandboxError("it fails", status=500, reason="context canceled"), Cause.ENGINE_GONE),
+        (SandboxError("it fails", status=500, reason="OCI runtime error"), Cause.KILLED),
     ],
 )
 def test_a_worker_that_comes_back_costs_nothing(

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,6 +24,8 @@ from pathlib import Path
 
 from pushtrain.errors import SettingsError
 from pushtrain.lease import take
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +78,8 @@ class Spool:
                 found.append((path.stat().st_mtime_ns, path.read_text("utf-8").splitlines()))
             except FileNotFoundError:
                 continue  # delivered by another process
+            except UnicodeDecodeError:
+                self._set_aside(path)
         return tuple(WaitingPush(*lines[:4]) for _, lines in sorted(found) if len(lines) >= 4)
 
     def settle(self, push: WaitingPush) -> None:
@@ -137,6 +142,12 @@ class Spool:
         draft = path.with_name(f".{path.name}.{os.getpid()}")
         draft.write_text("".join(f"{line}\n" for line in lines), "utf-8")
         draft.replace(path)
+
+    def _set_aside(self, path: Path) -> None:
+        """A branch that is no text is none of a job's, and must not keep others waiting."""
+        aside = path.with_name(f".{path.name}.unreadable")
+        _log.warning("a push that no job can be asked for lies in %s", aside)
+        path.replace(aside)
 
     def _read(self, name: Path) -> list[str]:
         try:

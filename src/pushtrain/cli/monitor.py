@@ -10,6 +10,7 @@ from pushtrain.assembly import Assembly
 from pushtrain.cli.render import emit, json_option
 from pushtrain.monitor import Action, Monitor, What
 from pushtrain.rescue import Rescue
+from pushtrain.settings import home, load_operator
 
 
 @click.command()
@@ -27,7 +28,8 @@ def command(once: bool, interval: float, as_json: bool) -> None:
     without it 0, when it is told to stop.
     """
     assembly = Assembly.from_environment()
-    rescue = Rescue(assembly.store, assembly.tell)
+    place = home()
+    rescue = Rescue(assembly.store, assembly.tell, lambda: load_operator(place))
     monitor = Monitor(assembly.store, assembly.engine, rescue, lambda: _deliver(assembly))
 
     def tell(action: Action, error: str) -> None:

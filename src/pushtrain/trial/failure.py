@@ -75,6 +75,13 @@ def _limit(trial: Trial, outcome: TrialOutcome) -> Failure | None:
             f"{trial} took longer than {trial.job.trial_seconds:g} s and was ended",
             hint="raise budget.trial_time in pushtrain.toml",
         )
+    if facts.stalled:
+        return Failure(
+            Cause.STALLED,
+            f"{trial}: its processes lived and did nothing for a long time{_at(error)}",
+            *_place(error),
+            hint="look for what it waits for: a lock, a queue, or a process that has ended",
+        )
     message = error.message if error else ""
     if failed and (facts.pids_exceeded or message.startswith(_NO_PROCESS)):
         return Failure(

@@ -77,12 +77,14 @@ class Patience:
         grace: between SIGTERM and SIGKILL to a trial's processes: they may save a checkpoint.
         slack: beyond a trial's time limit and grace, before its container is removed.
         silence: without any word of a worker, which says every second that it is alive.
+        stall: in which a script may do nothing at all: neither print, nor use a processor.
     """
 
     ready: float = 300
     grace: float = 10
     slack: float = 20
     silence: float = 60
+    stall: float = 600
 
 
 def clean(text: str) -> str:

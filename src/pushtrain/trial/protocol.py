@@ -63,6 +63,7 @@ class WorkerOrder(_Outgoing):
     disk: int
     log: int
     grace: float
+    stall: float
     data: tuple[str, ...] = ()
     environment: dict[str, str] = {}
 
@@ -111,6 +112,7 @@ class ExitFacts(_Incoming):
     signal: Annotated[int, Field(ge=1, le=128)] | None = None
     stopped: bool = False
     timed_out: bool = False
+    stalled: bool = False
     disk_exceeded: bool = False
     oom_killed: bool = False
     pids_exceeded: bool = False

@@ -89,6 +89,7 @@ def _files(
         disk=job.limits.disk,
         log=job.limits.log,
         grace=patience.grace,
+        stall=patience.stall,
         data=tuple(mount.target for mount in job.mounts),
     )
     yield OutgoingFile("worker.json", order.encode())

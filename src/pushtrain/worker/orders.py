@@ -56,6 +56,7 @@ class Configuration:
     disk: int
     log: int
     grace: float
+    stall: float = 600.0
     data: list[str] = field(default_factory=list)
     environment: dict[str, str] = field(default_factory=dict)
 

@@ -37,6 +37,7 @@ class Ending:
     signal: int | None = None
     stopped: bool = False
     timed_out: bool = False
+    stalled: bool = False
     disk_exceeded: bool = False
     oom_killed: bool = False
     pids_exceeded: bool = False

@@ -80,6 +80,9 @@ class Supervision:
         self._started = time.monotonic()
         self._kill_at: float | None = None
         self._next_look = self._started
+        self._signs: tuple[int, int] = (0, 0)
+        self._lived = self._started
+        self._heard = 0
         self._before = cgroup.hits()
         self._status: int | None = None
 
@@ -135,9 +138,19 @@ class Supervision:
         if self.disk.is_exceeded and not self.ending.disk_exceeded:
             self.ending.disk_exceeded = True
             self._kill_at = now
+        self._look_for_life(now)
         self.events.say(
             "alive", trial=self.order.trial, memory=cgroup.memory(), disk=min(self.disk.used, 2**62)
         )
+
+    def _look_for_life(self, now: float) -> None:
+        """Ends a trial whose processes live and do nothing: they wait for what never comes."""
+        signs = processes.processor_time(), self._heard
+        if signs != self._signs:
+            self._signs, self._lived = signs, now
+        elif now - self._lived > self.configuration.stall and self._kill_at is None:
+            self.ending.stalled = True
+            self._end(now)
 
     def _drain_output(self) -> bool:
         for _ in range(_ROUND):
@@ -147,6 +160,7 @@ class Supervision:
                 return True
             if not data:
                 return False
+            self._heard += len(data)
             self.log.feed(data)
         return True
 
@@ -160,6 +174,7 @@ class Supervision:
                 return False
             if not message:
                 return False
+            self._heard += len(message)
             told = self.outcome.take(message)
             if told:
                 self.events.say(told.event, trial=self.order.trial, **told.fields)

@@ -212,3 +212,15 @@ def test_a_process_that_is_paused_while_it_delivers_is_replaced(
         with spool.flushing() as is_ours:
             assert is_ours
         assert first.end() == -signal.SIGKILL
+
+
+def test_a_branch_that_is_no_text_keeps_no_other_push_waiting(tmp_path: Path) -> None:
+    """scripts/post-receive keeps the bytes that Git gives it."""
+    spool = Spool(tmp_path)
+    push = WaitingPush("pushtrain/digits", "https://x/y.git", "main", "2" * 40)
+    spool.add(push)
+    odd = tmp_path / ("0" * 32)
+    odd.write_bytes(b"pushtrain/digits\nhttps://x/y.git\nd\xe9v\n" + b"1" * 40 + b"\n")
+    assert spool.waiting() == (push,)
+    assert spool.waiting() == (push,)
+    assert [path.name for path in tmp_path.glob(".*.unreadable")] == [f".{odd.name}.unreadable"]

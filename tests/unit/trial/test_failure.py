@@ -48,6 +48,7 @@ def test_a_trial_that_did_well_has_none(trial: Trial) -> None:
 
 
 CASES: dict[str, tuple[dict[str, Any], Cause, str]] = {
+    "stall": ({"exit": ended(None, 15, stalled=True)}, Cause.STALLED, "did nothing"),
     "time": ({"exit": ended(None, 15, timed_out=True)}, Cause.TIME_LIMIT, "longer than 30 s"),
     "killed for memory": (
         {"exit": ended(None, 9, oom_killed=True)},

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -378,3 +379,42 @@ def test_its_own_descriptors_stay_its_own(worker: WorkerProcess) -> None:
     kinds, *is_closed = trained.printed.splitlines()
     assert kinds == "['/dev/null', 'pipe', 'pipe', 'socket']"
     assert os.getuid() == 0 or is_closed == ["closed"]
+
+
+STALL = 3.0
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "import threading\nthreading.Lock().acquire()\nlock = threading.Lock()\n"
+        "lock.acquire()\nprint('waits', flush=True)\nlock.acquire()\n",
+        "import os, signal\nprint('stopped', flush=True)\nos.kill(os.getpid(), signal.SIGSTOP)\n",
+        "import subprocess\nsubprocess.run(['sleep', '600'])\n",
+    ],
+    ids=["deadlock", "stopped", "waits for a child"],
+)
+def test_a_script_that_does_nothing_any_more_is_ended(
+    script: str, launch: Callable[..., WorkerProcess]
+) -> None:
+    worker = launch({}, stall=STALL)
+    trained = worker.train(script)
+    assert trained.outcome.exit.stalled
+    assert not trained.outcome.exit.timed_out
+    assert worker.train("print('next')").printed == "next\n"
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "import time\nend = time.monotonic() + 5\nwhile time.monotonic() < end:\n    pass\n",
+        "import time\nfor _ in range(5):\n    print('here', flush=True)\n    time.sleep(1)\n",
+    ],
+    ids=["computes", "prints"],
+)
+def test_a_script_that_computes_or_prints_is_left_alone(
+    script: str, launch: Callable[..., WorkerProcess]
+) -> None:
+    trained = launch({}, stall=STALL).train(script)
+    assert not trained.outcome.exit.stalled
+    assert trained.outcome.exit.code == 0
