@@ -188,7 +188,9 @@ class Assembly:
             _log.warning("run %s: the monitor will remove what it left: %s", live.id, error)
 
     def publish(self, live: LiveRun) -> None:
-        """Writes model, patch, manifest and report, and tells people; raises only LeaseLost."""
+        """Writes model, patch, manifest and report, and tells people.
+
+        Raises only LeaseLost, and PublicationError where it is to be done again."""
         self.publication.publish(live)
         self.deliver_waiting()
 
@@ -221,7 +223,7 @@ class Assembly:
             return (("pushes", str(error)),)
 
     def tell(self, live: LiveRun) -> None:
-        """Tells people of a run's verdict; raises only LeaseLost."""
+        """Tells people of a run's verdict; errors as `notify.tell`."""
         from pushtrain.notify import tell  # noqa: PLC0415
 
         tell(live, self.operator)

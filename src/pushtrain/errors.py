@@ -19,6 +19,7 @@
     ├── JournalError               1  a run's records cannot be read or written
     ├── LeaseLost                  1  another process drives the run now
     ├── Abandoned                  1  the processes that drove a run died, one after another
+    ├── PublicationError           1  what a verdict leads to is not all done, and can be done later
     ├── JenkinsError               1  Jenkins answers, and does not do it
     │   └── JenkinsNotFound           there is no such job, build or queue item
     ├── DeliveryError              1  a message was not delivered (retried, never fatal)
@@ -148,6 +149,10 @@ class LeaseLost(PushtrainError):
 
 class Abandoned(PushtrainError):
     """The processes that drove a run died, one after another."""
+
+
+class PublicationError(PushtrainError):
+    """The model is not kept or people are not told; the verdict stands, and it can be repeated."""
 
 
 class DeliveryError(PushtrainError):

@@ -99,6 +99,9 @@ def due(
         return None
     if record.reproduces is not None:
         return Action(What.GIVE_UP, record.id, "whoever reproduced a run by it is gone")
+    if record.drivers_lost >= MOST_DRIVERS and is_over:
+        why = f"{record.drivers_lost} drivers in a row did not publish it"
+        return Action(What.GIVE_UP, record.id, why)
     if record.drivers_lost >= MOST_DRIVERS:
         return Action(What.GIVE_UP, record.id, f"{record.drivers_lost} drivers in a row died")
     if is_over:

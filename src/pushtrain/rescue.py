@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import time
@@ -11,10 +12,12 @@ from typing import TypeAlias
 
 from pushtrain.conclusion import judge_error
 from pushtrain.drivers import start_driver
-from pushtrain.errors import Abandoned
+from pushtrain.errors import Abandoned, LeaseLost, PushtrainError
 from pushtrain.events import DriverLost, Judged, Published, Warned
 from pushtrain.record import RunRecord
 from pushtrain.store import LiveRun, RunFolder, Store
+
+_log = logging.getLogger(__name__)
 
 IsDue: TypeAlias = Callable[[RunRecord], bool]
 """Whether a run, as it stands now, still needs what was planned for it."""
@@ -28,7 +31,7 @@ class Rescue:
 
     Args:
         store: the runs.
-        tell: tells people of a run's verdict.
+        tell: tells people of a run's verdict; may raise.
         check: raises the PushtrainError that any driver would end with at once, such as for
             settings that cannot be read: then none is started, and none counts as lost.
     """
@@ -56,8 +59,8 @@ class Rescue:
         return True
 
     def give_up(self, run: str, is_due: IsDue) -> bool:
-        """Judges a run whose drivers keep dying as failed; where they die of its publication,
-        ends that."""
+        """Judges a run whose drivers keep dying as failed; where they die of its publication, or
+        cannot do it, ends that."""
         folder = self._folder(run)
         with _taken(folder) as live:
             if live is None or not is_due(live.record):
@@ -66,7 +69,7 @@ class Rescue:
             log = folder.driver_log
             if record.verdict is not None:
                 live.append(Warned(f"its publication was given up: see {log}"))
-                self._tell(live)
+                self._tell_of(live)
                 live.append(Published())
                 return True
             error = Abandoned(
@@ -80,6 +83,17 @@ class Rescue:
                 return True
         start_driver(folder).close()
         return True
+
+    def _tell_of(self, live: LiveRun) -> None:
+        """The last time that it is tried."""
+        try:
+            self._tell(live)
+        except LeaseLost:
+            raise
+        except Exception as error:
+            if not isinstance(error, PushtrainError | OSError):
+                _log.exception("run %s", live.id)
+            live.append(Warned(f"people are not told: {error}"))
 
     def discard(self, run: str) -> bool:
         """Removes the folder of a run that never began."""

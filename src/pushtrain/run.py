@@ -124,7 +124,9 @@ class Workshop(Protocol):
         """Removes what an ended run has on the engine; raises only LeaseLost, JournalError."""
 
     def publish(self, live: LiveRun) -> None:
-        """Writes model, patch, manifest and report, and tells people; raises only LeaseLost."""
+        """Writes model, patch, manifest and report, and tells people.
+
+        Raises only LeaseLost, and PublicationError where it is to be done again."""
 
 
 def begin(
@@ -282,6 +284,7 @@ class Drive:
 
         Raises:
             LeaseLost: another process drives the run now; nothing more was done.
+            PublicationError: the verdict stands, and is not published; the monitor sees to it.
             JournalError: the journal itself cannot be written.
         """
         try:

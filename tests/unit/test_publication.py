@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,13 +16,14 @@ from fakes.trainer import FakeTrainer
 from fakes.workshop import FakeWorkshop
 from pushtrain import publication as module
 from pushtrain.entities import RunState, Verdict, Wishes
-from pushtrain.errors import LeaseLost, SourceError
+from pushtrain.errors import DeliveryError, LeaseLost, PublicationError, SourceError
 from pushtrain.events import Event, PatchCommitted, TrialEnded, Warned
 from pushtrain.lease import Lease
 from pushtrain.record import RunRecord
 from pushtrain.run import Drive, Request, begin, reopen, request_stop
 from pushtrain.store import LiveRun, RunFolder
 from pushtrain.telling.summary import summarise
+from support.disk import synced
 from support.repositories import FOREST, RIDGE, Repository
 
 
@@ -220,7 +222,7 @@ def test_the_patch_is_committed_on_request_with_what_it_changes(
     "error", [SourceError("x", hint="y"), OSError("disk"), ZeroDivisionError("oh")]
 )
 @pytest.mark.parametrize(
-    "step", ["patch", "write_manifest", "commit_patch", "write_junit", "write_report", "tell"]
+    "step", ["patch", "write_manifest", "commit_patch", "write_junit", "write_report"]
 )
 def test_a_step_that_fails_is_a_warning_and_the_others_go_on(
     workshop: FakeWorkshop,
@@ -248,7 +250,79 @@ def test_a_step_that_fails_is_a_warning_and_the_others_go_on(
     }.get(step, set())
     for name in ("patch", "manifest", "junit", "report"):
         assert getattr(live.folder, name).exists() is (name not in missing), name
-    assert told == ([] if step == "tell" else [live.id])
+    assert told == [live.id]
+
+
+@pytest.mark.parametrize(
+    "error", [DeliveryError("x", hint="y"), OSError("disk"), ZeroDivisionError("oh")]
+)
+@pytest.mark.parametrize("step", ["shutil.copytree", "bring_to_disk", "tell"])
+def test_without_model_or_messages_nothing_is_published_until_it_is_done_again(
+    workshop: FakeWorkshop,
+    repository: Repository,
+    monkeypatch: pytest.MonkeyPatch,
+    told: list[str],
+    step: str,
+    error: Exception,
+) -> None:
+    def failing(*_: object, **__: object) -> None:
+        raise error
+
+    request = Request(str(repository.path), wishes=Wishes(target=0.9))
+    live = begin(request, workshop.store, progress=lambda line: None)
+    with monkeypatch.context() as patched:
+        patched.setattr(f"{module.__name__}.{step}", failing)
+        with pytest.raises(PublicationError, match="is not published: could not") as caught:
+            Drive(live, workshop, lambda line: None).to_verdict()
+    assert str(error) in caught.value.message
+    assert live.record.verdict is not None and live.record.verdict.exit_code == 0
+    assert not live.record.is_published
+    assert told == []
+    assert live.folder.report.exists()
+    verdict = Drive(LiveRun(live.folder), workshop, lambda line: None).to_verdict()
+    assert verdict == live.record.verdict
+    assert live.refresh().is_published
+    assert live.record.warnings == ()  # in the end there was nothing to warn of
+    assert (live.folder.model / "model.json").exists()
+    assert told == [live.id]
+
+
+def test_all_that_is_published_is_on_disk_before_it_is_said_to_be(
+    workshop: FakeWorkshop, repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with synced(monkeypatch) as paths:
+        _, live = ran(workshop, repository, target=0.9)
+    folder = live.folder
+    last = max(index for index, path in enumerate(paths) if path == folder.journal)
+    for path in (folder.model / "model.json", folder.patch, folder.manifest, folder.report):
+        assert paths.index(path) < paths.index(folder.path, paths.index(path)) < last
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (lambda file: file.write_bytes(b""), "out/model/model.json is damaged"),
+        (lambda file: file.unlink(), "out/model/model.json is missing"),
+        (lambda file: shutil.rmtree(file.parent), "out/model/model.json is missing"),
+    ],
+)
+def test_a_model_that_is_not_as_its_trial_left_it_is_not_published_and_people_are_told(
+    workshop: FakeWorkshop,
+    repository: Repository,
+    told: list[str],
+    spoil: Callable[[Path], object],
+    said: str,
+) -> None:
+    verdict, live = ran(workshop, repository, target=0.9)
+    spoil(live.folder.trials / str(verdict.best) / "out/model/model.json")
+    for _ in range(2):
+        workshop.publication.publish(LiveRun(live.folder))
+    (warning,) = live.refresh().warnings
+    assert f"the model of trial {verdict.best} is not published: {said}" in warning
+    assert f"pushtrain reproduce {live.id}" in warning
+    assert not live.folder.model.exists()
+    assert not list(live.folder.path.glob("*.partial"))
+    assert told == [live.id] * 3
 
 
 def test_nothing_half_written_is_left(
@@ -262,7 +336,10 @@ def test_nothing_half_written_is_left(
         raise OSError("no space left")
 
     monkeypatch.setattr(module.shutil, "copytree", failing)
-    _, live = ran(workshop, repository, target=0.9)
+    request = Request(str(repository.path), wishes=Wishes(target=0.9))
+    live = begin(request, workshop.store, progress=lambda line: None)
+    with pytest.raises(PublicationError, match="no space left"):
+        Drive(live, workshop, lambda line: None).to_verdict()
     assert not live.folder.model.exists()
     best = live.record.verdict.best if live.record.verdict else None
     assert (live.folder.trials / str(best) / "out" / "model" / "model.json").exists()

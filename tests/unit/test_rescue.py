@@ -12,7 +12,7 @@ import pytest
 from pushtrain import drivers
 from pushtrain.detached import Detached, detach
 from pushtrain.entities import RunState
-from pushtrain.errors import JournalError, PushtrainError, SettingsError
+from pushtrain.errors import DeliveryError, JournalError, PushtrainError, SettingsError
 from pushtrain.events import DriverLost, Event, Judged, Published, RunStarted, Warned
 from pushtrain.journal import Journal
 from pushtrain.processes import Process
@@ -142,6 +142,20 @@ def test_where_drivers_die_of_publishing_people_are_told_all_the_same(
     assert published == Published()
     assert told == [folder.id]
     assert started == []
+
+
+@pytest.mark.parametrize("error", [DeliveryError("no file"), OSError("disk"), ValueError("oh")])
+def test_a_publication_that_is_given_up_ends_though_nobody_can_be_told(
+    store: Store, error: Exception
+) -> None:
+    def failing(live: LiveRun) -> None:
+        raise error
+
+    folder = stored(store, DriverLost(5), state=RunState.MET)
+    assert Rescue(store, failing).give_up(folder.id, IS_DUE)
+    *_, warned, published = events(folder)
+    assert warned == Warned(f"people are not told: {error}")
+    assert published == Published()
 
 
 def test_a_reproduction_is_judged_and_nobody_is_told(

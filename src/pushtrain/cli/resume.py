@@ -9,7 +9,7 @@ import click
 from pushtrain.assembly import Assembly
 from pushtrain.cli.progress import progress_for
 from pushtrain.cli.render import json_option
-from pushtrain.cli.run import conclude
+from pushtrain.cli.run import conclude, driven
 from pushtrain.errors import UsageError
 from pushtrain.run import Drive, reopen
 from pushtrain.store import LiveRun
@@ -44,7 +44,9 @@ def command(run: str, finish: bool, as_json: bool) -> None:
                 f"run {folder.id} reproduces run {of}, and cannot go on",
                 hint=f"`pushtrain reproduce {of}` starts again",
             )
-        if not finish:
+        if finish:
+            verdict = Drive(live, assembly, progress.on_line).to_verdict()
+        else:
             reopen(live)
-        verdict = Drive(live, assembly, progress.on_line).to_verdict()
+            verdict = driven(live, assembly, progress)
     conclude(verdict, folder, as_json=as_json)

@@ -13,6 +13,7 @@ from pushtrain.cli.progress import Progress, progress_for, verdict_line
 from pushtrain.cli.render import emit, json_option, verdict_json
 from pushtrain.cli.watching import watch
 from pushtrain.entities import Direction, Verdict, Wishes
+from pushtrain.errors import PublicationError
 from pushtrain.events import Entry, KnobsFound
 from pushtrain.record import RunRecord
 from pushtrain.run import Drive, Request, begin, begin_once
@@ -125,8 +126,19 @@ def _driven(folder: RunFolder, assembly: Assembly, progress: Progress) -> Verdic
     with folder.driving() as lease:
         if lease is not None:
             live = LiveRun(folder, (progress.on_entry, _import_ahead), lease=lease)
-            return Drive(live, assembly, progress.on_line).to_verdict()
+            return driven(live, assembly, progress)
     return watch(folder, assembly, progress)  # a monitor thought that it was abandoned
+
+
+def driven(live: LiveRun, assembly: Assembly, progress: Progress) -> Verdict:
+    """Drives a run to its verdict; whoever waits for that gets it, published or not."""
+    try:
+        return Drive(live, assembly, progress.on_line).to_verdict()
+    except PublicationError as error:
+        verdict = live.record.verdict
+        assert verdict is not None
+        click.echo(f"pushtrain: {error}", err=True)
+        return verdict
 
 
 def _watched(

@@ -44,6 +44,9 @@ def watch(folder: RunFolder, starter: Starter, progress: Progress) -> Verdict:
             hint=f"see {folder.driver_log}; `pushtrain monitor` goes on with it",
             run=folder.id,
         )
+    progress.on_line(
+        f"run {folder.id} is not published: see {folder.driver_log}; `pushtrain monitor` goes on"
+    )
     return verdict
 
 

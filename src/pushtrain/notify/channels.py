@@ -20,10 +20,11 @@ def notifiers(settings: OperatorSettings) -> tuple[Notifier, ...]:
     Raises:
         DeliveryError: the file of Apprise URLs cannot be read.
     """
-    return (*_mail(settings), *_chats(settings))
+    return (*mail_notifiers(settings), *_chats(settings))
 
 
-def _mail(settings: OperatorSettings) -> tuple[Notifier, ...]:
+def mail_notifiers(settings: OperatorSettings) -> tuple[Notifier, ...]:
+    """Those of mails alone, which can always be made."""
     mail = settings.mail
     if not mail.host:
         return ()

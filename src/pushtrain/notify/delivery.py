@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from pushtrain.errors import DeliveryError, LeaseLost, PushtrainError
 from pushtrain.interfaces import Notifier
-from pushtrain.notify.channels import notifiers
+from pushtrain.notify.channels import mail_notifiers, notifiers
 from pushtrain.notify.compose import compose
 from pushtrain.notify.outbox import Letter, Outbox, may_wait
 from pushtrain.record import RunRecord
@@ -83,7 +83,7 @@ def tell(
     """Tells people of a run's verdict, as the settings say; nothing happens without a verdict.
 
     May be called again, after a crash at any point: every channel hears of the verdict once.
-    What cannot be delivered now waits in the run's outbox. A failure is logged, and no error.
+    What cannot be delivered now waits in the run's outbox, and is no error.
 
     Args:
         live: the run; its report and patch are written already.
@@ -94,23 +94,28 @@ def tell(
 
     Raises:
         LeaseLost: another process drives the run now.
+        DeliveryError: channels of the settings cannot be read; the others were served.
+        JournalError, OSError: the message could not be made to wait.
     """
+    problem: DeliveryError | None = None
     try:
         outbox = Outbox(live)
         with outbox.delivering():
             if not is_wanted(live.record, settings):
                 return ()
-            reachable = _reachable(settings, channels)
-            if reachable:
+            found = tuple(channels or ())
+            if channels is None:
+                found, problem = _reachable(settings)
+            if found:
                 message = compose(live.record, live.folder)
-                outbox.queue(message, [channel.name for channel in reachable])
-            return _deliver(live, outbox, reachable, schedule, clock, only_due=False)
+                outbox.queue(message, [channel.name for channel in found])
+            receipts = _deliver(live, outbox, found, schedule, clock, only_due=False)
     except LeaseLost:
         live.refresh()  # raises where it is the run's lease; else whoever has the outbox's tells
         return ()
-    except (PushtrainError, OSError, ValueError) as error:
-        _log.error("run %s: people are not told: %s", live.id, error)
-        return ()
+    if problem is not None:
+        raise problem
+    return receipts
 
 
 def deliver_waiting(
@@ -138,11 +143,11 @@ def deliver_waiting(
         JournalError: the run's journal cannot be read or written.
     """
     outbox = Outbox(live)
-    reachable = _reachable(settings, channels)
+    found = _found(settings, channels)
     with outbox.delivering(wait=not only_due) as is_ours:
         if not is_ours:
             return ()
-        return _deliver(live, outbox, reachable, schedule, clock, only_due=only_due)
+        return _deliver(live, outbox, found, schedule, clock, only_due=only_due)
 
 
 def deliver_all_waiting(
@@ -177,8 +182,16 @@ def is_wanted(record: RunRecord, settings: OperatorSettings) -> bool:
 
 
 def _reachable(
-    settings: OperatorSettings, channels: Sequence[Notifier] | None
-) -> tuple[Notifier, ...]:
+    settings: OperatorSettings,
+) -> tuple[tuple[Notifier, ...], DeliveryError | None]:
+    """The channels that can be had, and why others cannot: a chat's settings stop no mail."""
+    try:
+        return notifiers(settings), None
+    except DeliveryError as error:
+        return mail_notifiers(settings), error
+
+
+def _found(settings: OperatorSettings, channels: Sequence[Notifier] | None) -> tuple[Notifier, ...]:
     return notifiers(settings) if channels is None else tuple(channels)
 
 

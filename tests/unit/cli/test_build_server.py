@@ -15,6 +15,7 @@ from fakes.workshop import FakeWorkshop
 from pushtrain.assembly import Assembly
 from pushtrain.cli import following
 from pushtrain.entities import RunState, Wishes
+from pushtrain.errors import PublicationError
 from pushtrain.events import RunStarted
 from pushtrain.run import Request, begin
 from pushtrain.store import LiveRun, RunFolder
@@ -124,6 +125,27 @@ def test_a_verdict_stands_though_its_publication_keeps_failing(
     record = workshop.store.open("k").record()
     assert (record.is_published, record.drivers_lost) == (False, 3)
     assert workshop.trained == sorted(record.trials)
+
+
+def test_a_verdict_that_cannot_be_published_now_stands_and_says_so(
+    pushtrain: Pushtrain, home: Path, monkeypatch: pytest.MonkeyPatch, repository: Repository
+) -> None:
+    workshop = FakeWorkshop(home)
+    _use(workshop, monkeypatch)
+
+    def failing(live: LiveRun) -> None:
+        raise PublicationError(f"run {live.id} is not published: no space left")
+
+    monkeypatch.setattr(workshop, "publish", failing)
+    said = pushtrain("run", repository.path, "--json")
+    assert (said.code, said.lines[-1]["met"]) == (0, True)
+    assert "is not published: no space left" in said.err
+    finishing = pushtrain("resume", "last", "--finish")
+    assert finishing.code == 1
+    assert "is not published: no space left" in finishing.err
+    again = pushtrain("resume", "last")
+    assert again.code == 0
+    assert not workshop.store.open("last").record().is_published
 
 
 def test_exit_zero_is_about_the_verdict_being_there_not_about_what_it_is(

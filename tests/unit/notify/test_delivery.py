@@ -10,13 +10,15 @@ from pathlib import Path
 import pytest
 
 from pushtrain.entities import RunState
-from pushtrain.errors import DeliveryError, JournalError, LeaseLost
+from pushtrain.errors import DeliveryError, LeaseLost
 from pushtrain.events import MessageFailed, MessageQueued, MessageSent, Reopened, RunStarted
 from pushtrain.interfaces import Message
 from pushtrain.journal import Journal
 from pushtrain.lease import Lease
+from pushtrain.notify import channels as channels_module
 from pushtrain.notify import deliver_all_waiting, deliver_waiting, tell
 from pushtrain.notify import delivery as delivery_module
+from pushtrain.notify import outbox as outbox_module
 from pushtrain.notify.delivery import Clock, Schedule, is_wanted
 from pushtrain.notify.outbox import Letter, Outbox, may_wait
 from pushtrain.settings import NotifySettings, OperatorSettings
@@ -213,23 +215,40 @@ def test_nothing_is_told_before_the_verdict(tmp_path: Path) -> None:
     assert not events(live)
 
 
-def test_a_run_is_not_failed_by_telling(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    live = finished(tmp_path)
-    secret = OperatorSettings(notify=NotifySettings(apprise_file=str(tmp_path / "none")))
-    assert tell(live, secret) == ()
-    assert "people are not told" in caplog.text
-
-
-def test_a_broken_journal_does_not_fail_the_run(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+def test_channels_that_cannot_be_read_are_an_error_and_stop_no_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(_: object) -> None:
-        raise JournalError("the disk is full", hint="make room")
+    live, room = finished(tmp_path), Room()
+    chats = tmp_path / "chats"
+    settings = OperatorSettings(notify=NotifySettings(apprise_file=str(chats)))
+    for module in (channels_module, delivery_module):
+        monkeypatch.setattr(module, "mail_notifiers", lambda settings: (room,))
+    for _ in range(2):
+        with pytest.raises(DeliveryError, match="chats"):
+            tell(live, settings)
+    assert len(room.got) == 1
+    chats.write_text("")
+    chats.chmod(0o600)
+    assert tell(live, settings) == ()
+    assert len(room.got) == 1
 
-    live = finished(tmp_path)
-    monkeypatch.setattr(live, "append", full)
-    assert tell(live, SETTINGS, channels=[Room()]) == ()
-    assert "the disk is full" in caplog.text
+
+def test_what_cannot_be_made_to_wait_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or the run would be published, and nobody would ever hear of it."""
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    live, room = finished(tmp_path), Room()
+    with monkeypatch.context() as patched:
+        patched.setattr(outbox_module, "write_whole", full)
+        with pytest.raises(OSError, match="No space left"):
+            tell(live, SETTINGS, channels=[room])
+    assert not events(live)
+    tell(live, SETTINGS, channels=[room])
+    assert len(room.got) == 1
 
 
 def test_a_second_verdict_is_told_too_and_each_once(tmp_path: Path) -> None:
