@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -99,7 +98,7 @@ class Rescue:
         """Removes the folder of a run that never began."""
         folder = self._folder(run)
         with folder.driving() as lease:
-            if lease is None or os.path.lexists(folder.journal):
+            if lease is None or folder.has_begun:
                 return False
             shutil.rmtree(folder.path)
         return True

@@ -158,7 +158,7 @@ def begin(
                 store.give_key(folder, key)
             return _begun(folder, request, store, observers, progress)
         except BaseException:
-            if not folder.journal.exists():
+            if not folder.has_begun:
                 shutil.rmtree(folder.path, ignore_errors=True)
             raise
 

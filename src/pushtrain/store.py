@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from stat import S_ISREG
 from typing import TypeAlias
 
 from pushtrain.errors import JournalError, LeaseLost, UsageError
@@ -48,6 +49,18 @@ class RunFolder:
     def journal(self) -> Path:
         """The run's events."""
         return self.path / "journal"
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether its journal says anything, or is not to be read; raises OSError.
+
+        A power failure in the moment of the first line leaves an empty file, a full disk as well.
+        """
+        try:
+            facts = self.journal.lstat()
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        return facts.st_size > 0 or not S_ISREG(facts.st_mode)
 
     @property
     def source(self) -> Path:
@@ -172,10 +185,11 @@ class Store:
         found = []
         for path in _entries(self.home / "runs"):
             try:
-                (path / "journal").lstat()
+                if not RunFolder(path.name, path).has_begun:
+                    continue  # of a run that has just begun, or never will
                 moment = _moment(path)
             except (FileNotFoundError, NotADirectoryError):
-                continue  # removed while we look, or of a run that has just begun
+                continue  # removed while we look
             except OSError:
                 moment = 0
             found.append((moment, path))
@@ -186,8 +200,9 @@ class Store:
         found = []
         for path in _entries(self.home / "runs"):
             with suppress(OSError):
-                if path.is_dir() and not os.path.lexists(path / "journal"):
-                    found.append((RunFolder(path.name, path), path.stat().st_mtime))
+                folder = RunFolder(path.name, path)
+                if path.is_dir() and not folder.has_begun:
+                    found.append((folder, path.stat().st_mtime))
         return tuple(found)
 
     def open(self, prefix: str) -> RunFolder:
@@ -221,7 +236,7 @@ class Store:
         except FileNotFoundError:
             return None
         folder = RunFolder(run, self.home / "runs" / run)
-        return folder if folder.journal.exists() else None
+        return folder if folder.has_begun else None
 
     def give_key(self, folder: RunFolder, key: str) -> None:
         """Lets a run be found by a key; the caller holds the key's lock."""

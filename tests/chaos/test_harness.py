@@ -6,6 +6,8 @@ import json
 import zlib
 from dataclasses import replace
 from pathlib import Path
+from random import Random
+from types import SimpleNamespace
 
 import pytest
 
@@ -16,6 +18,10 @@ from chaos.outcome import Outcome
 from chaos.program import KERAS
 from chaos.progress import TRAINED, Progress
 from chaos.scenario import EVERY_DAY, draw
+from pushtrain.entities import Epoch, RunState
+from pushtrain.events import EpochEnded, Event, StateChanged
+from pushtrain.journal import Journal
+from support import records
 
 _SAVED = (("trained", 1), ("saved", 1), ("trained", 2), ("saved", 2), ("trained", 3))
 _WELL = Outcome(
@@ -120,3 +126,30 @@ def test_progress_is_seen_once_though_a_line_is_cut_off_and_written_anew(tmp_pat
     kinds = [seen.kind for seen in progress.seen]
     assert kinds == ["e0", TRAINED, "e1", "e2", TRAINED, "e3", "begins"]
     assert progress.since(TRAINED, 2) == 1
+
+
+@pytest.mark.parametrize(
+    "last", [StateChanged(RunState.TRAINING), EpochEnded(0, Epoch(2, {}, 0.1))]
+)
+def test_however_a_journal_is_torn_only_what_nobody_waited_for_is_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, last: Event
+) -> None:
+    monkeypatch.setattr("chaos.processes.kill", lambda *_: None)
+    (injury,) = (each for each in INJURIES if each.name == "journal")
+    folder = tmp_path / "runs/1"
+    folder.mkdir(parents=True)
+    before = [*records.events()[:3], EpochEnded(0, Epoch(1, {}, 0.1))]
+    for event in (*before, last):
+        Journal(folder / "journal").append(event)
+    whole = (folder / "journal").read_bytes()
+    stage = SimpleNamespace(monitor=1, drivers=lambda: [2], progress=Progress(tmp_path))
+    stage.until = lambda condition, _: condition()
+    kept = before if isinstance(last, EpochEnded) else [*before, last]
+    left = set()
+    for seed in range(40):
+        (folder / "journal").write_bytes(whole)
+        injury.strike(stage, Random(seed))  # type: ignore[arg-type]
+        content = (folder / "journal").read_bytes()
+        left.add(content[-2:] if content.endswith(b"\n") else b"")
+        assert [entry.event for entry in Journal(folder / "journal").read()] == kept
+    assert left == {b"", b"\0\n", b"\xff\n"}

@@ -322,6 +322,18 @@ def test_an_interrupted_observer_loses_nothing(store: Store) -> None:
     assert live.record.warnings == ("from outside", "mine")
 
 
+def test_a_run_whose_first_line_never_reached_the_disk_never_began(store: Store) -> None:
+    folder, key = stored(store, "aa"), "k"
+    with store.key_lock(key):
+        store.give_key(folder, key)
+    assert store.by_key(key) == folder
+    folder.journal.write_bytes(b"")
+    assert store.folders() == ()
+    assert store.by_key(key) is None  # so that whoever has the key begins another one
+    ((found, _),) = store.without_journal()
+    assert found.path == folder.path
+
+
 def test_a_damaged_journal_is_an_error(store: Store) -> None:
     folder = stored(store, "aa")
     folder.journal.write_bytes(b"nonsense\n")
@@ -337,7 +349,7 @@ def test_keys_of_runs_that_are_gone_are_forgotten(tmp_path: Path) -> None:
     for key, folder in (("a", gone), ("b", there)):
         with store.key_lock(key):
             store.give_key(folder, key)
-        folder.journal.touch()
+        LiveRun(folder).append(Warned("it begins"))
     shutil.rmtree(gone.path)
     store.forget_keys()
     assert [store.by_key(key) for key in ("a", "b")] == [None, there]
