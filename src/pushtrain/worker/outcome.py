@@ -63,6 +63,8 @@ class Outcome:
         self._order = order
         self._heard = 0
         self._parameters = 0
+        self.carried = 0.0
+        """Seconds that earlier attempts took for what this one continues from."""
         self._record: dict[str, Any] = {
             "error": None,
             "network": [],
@@ -203,6 +205,9 @@ class Outcome:
             return None
         self._record["resumed"] = epochs
         return Told("resumed", {"epochs": epochs})
+
+    def _take_carried(self, fields: dict[str, Any]) -> None:
+        self.carried += _seconds(fields["seconds"])
 
     def _take_measurement(self, fields: dict[str, Any]) -> None:
         self.measure(

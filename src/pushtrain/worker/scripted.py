@@ -70,6 +70,7 @@ class _Kept(Checkpoint):
         self._said = said
         self._stop = stop
         self._pace = Pace()
+        self._began, self._carried = time.monotonic(), 0.0
         self._session = _allowed[0] if _allowed else None
         if self._session is not None:
             self._store = self._session.checkpoints
@@ -104,6 +105,7 @@ class _Kept(Checkpoint):
             "generators": packing.put(generators.states()),
             "counts": self._session.counts if self._session is not None else {},
             "said": self._said,
+            "seconds": time.monotonic() - self._began + self._carried,
         }
         self._store.save(self._name, header, {**packing.blobs, _STATE: state})
         if self._files is not None:
@@ -135,11 +137,13 @@ class _Kept(Checkpoint):
             self._files.settle(self._name, table)
         states = unpacked(saved.header["generators"], saved.blobs)
         generators.put_back(states, frozenset())
+        self._carried = saved.header["seconds"] - (time.monotonic() - self._began)
         if self._session is not None:
             self._session.counts.update(saved.header["counts"])
             for message in saved.header["said"]:
                 self._session.say(**message)
             self._session.resumed(self._session.counts.get("epoch", 0))
+            self._session.carried(self._carried)
 
 
 @contextlib.contextmanager

@@ -76,6 +76,13 @@ class Session:
         """
         self.say("resumed", epochs=epochs)
 
+    def carried(self, seconds: float) -> None:
+        """What the trial continues from took so long, less what it took to get there again.
+
+        A trial's time limit counts them, as if one attempt had done it all.
+        """
+        self.say("carried", seconds=number(seconds))
+
     def measure(self, metric: str, value: float, role: str, source: str) -> None:
         """A metric has been measured; see PROTOCOL.md for the roles."""
         measured = number(value)

@@ -115,7 +115,8 @@ class Supervision:
             self.ending.stopped = True
             self.ends_worker = request == processes.END
             self._end(now)
-        if now - self._started > self.order.time_limit and self._kill_at is None:
+        lasted = now - self._started + self.outcome.carried
+        if lasted > self.order.time_limit and self._kill_at is None:
             self.ending.timed_out = True
             self._end(now)
         if self._kill_at is not None and now >= self._kill_at:

@@ -18,6 +18,7 @@ from pushtrain.worker.outcome import MOST_BYTES, Ending, Outcome
 SAID: dict[str, dict[str, Any]] = {
     "epoch": {"metrics": {"loss": 1.0}, "seconds": 1.0, "epochs": 3},
     "resumed": {"epochs": 1},
+    "carried": {"seconds": 1.0},
     "measurement": {"metric": "loss", "value": 1.0, "role": "held-out", "source": "here"},
     "error": {"type": "E", "message": "m", "file": "f", "line": 1, "traceback": "t"},
     "network": {"host": "h", "port": 80, "file": "f", "line": 1},

@@ -64,6 +64,25 @@ def test_an_attempt_may_follow_in_the_same_worker(start: Start) -> None:
     assert worker.train("import json").outcome.resumed is None, "orders go on"
 
 
+def test_the_time_limit_is_that_of_all_attempts_together(launch: Launch) -> None:
+    """A trial that one attempt could not end in time does not pass by being killed."""
+    script = """
+        import os, time
+        import pushtrain
+        with pushtrain.checkpoint() as saved:
+            is_first = not saved.state
+            time.sleep(1.5)
+            saved.save(done=True)
+            if is_first:
+                os.kill(os.getpid(), 9)
+        """
+    first = launch({"train.py": ""}).train(script, time_limit=2.5)
+    second = launch({"train.py": ""}).train(script, time_limit=2.5, resume=True, attempt=2)
+
+    assert (first.outcome.exit.signal, first.outcome.exit.timed_out) == (9, False)
+    assert second.outcome.resumed == 0 and second.outcome.exit.timed_out
+
+
 def test_without_the_word_it_begins_anew(start: Start) -> None:
     start().train()
 

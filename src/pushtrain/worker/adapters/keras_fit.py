@@ -120,6 +120,7 @@ class FitCheckpoint:
         )
         self._script.lineage.put_back(header["lineage"])
         self.carried = header["seconds"] - (time.monotonic() - self._began)
+        self._session.carried(self.carried)
         self.recorder.started = time.perf_counter() - header["epoch_seconds"]
         self._script.written.settle(self._name, table)
         self._script.worth[self._name] = header["seconds"]

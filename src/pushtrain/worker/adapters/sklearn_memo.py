@@ -106,7 +106,9 @@ class Memo:
         known = self._silently(self._recall, number, kind, before)
         if known is not None:
             self._session.resumed(0)
-            return self._again(*known)
+            result, seconds = self._again(*known)
+            self._session.carried(seconds - (time.monotonic() - began))
+            return result, seconds
         looked = time.monotonic() - began
         printed: list[list[Any]] = []
         with _listening(printed):
