@@ -160,11 +160,11 @@ def _checkpoints(stage: Stage) -> Path:
 
 
 def _truncation(path: Path, random: Random) -> None:
-    os.truncate(path, random.randrange(path.stat().st_size))
+    os.truncate(path, random.randrange(max(path.stat().st_size, 1)))
 
 
 def _bit_flip(path: Path, random: Random) -> None:
-    content = bytearray(path.read_bytes())
+    content = bytearray(path.read_bytes()) or bytearray(1)  # it may have been lost before
     content[random.randrange(len(content))] ^= 1 << random.randrange(8)
     path.write_bytes(content)
 
