@@ -202,9 +202,11 @@ with pushtrain.checkpoint() as saved:
     walk = saved.state.get("walk", walk)
     while len(walk) < 12:
         walk.append(random.random())
+        is_cut_off = len(walk) == 5 and not saved.state
+        if is_cut_off:
+            open("/pushtrain/checkpoints/trials/{number}/files/raw", "w").write("left")
         print(len(walk), flush=True)
-        if len(walk) == 5 and not saved.state:
-            open("/pushtrain/checkpoints/trials/2000/files/raw", "w").write("left")
+        if is_cut_off:
             {end}
         while not saved.save(walk=walk):
             pass
@@ -213,31 +215,35 @@ import pushtrain; pushtrain.report(accuracy=0.9)
 """
 
 
-@pytest.mark.parametrize("end", ["the container", "the script"])
+@pytest.mark.parametrize(("end", "number"), [("the container", 2000), ("the script", 2001)])
 def test_a_loop_goes_on_in_the_next_container(
-    trainer: ContainerTrainer, engine: DockerEngine, containers: Callable[[], list[str]], end: str
+    trainer: ContainerTrainer,
+    engine: DockerEngine,
+    containers: Callable[[], list[str]],
+    end: str,
+    number: int,
 ) -> None:
     """Killed from outside with all that is in it, or by itself alone, and trained once more."""
     waits = "while True: pass"
     kills = "os.kill(os.getpid(), 9)"
-    script = LOOP.format(end=waits if end == "the container" else kills)
+    script = LOOP.format(end=waits if end == "the container" else kills, number=number)
 
     def kill(text: str) -> None:
         if end == "the container" and "5" in text.split():
             for container in containers():
                 engine.remove(container)
 
-    spec = trial(2000, script)
+    spec = trial(number, script)
     first = trainer.train(spec, Watcher(on_text=kill))
     watcher = Watcher()
     second = trainer.train(replace(spec, attempt=2, resumes=True), watcher)
     undisturbed = Watcher()
     whole = script.replace(waits if end == "the container" else kills, "pass")
-    third = trainer.train(replace(trial(2000, whole), attempt=3), undisturbed)
+    third = trainer.train(replace(trial(number, whole), attempt=3), undisturbed)
 
     assert first.failure is not None and first.failure.cause is Cause.KILLED, first
     assert (second.state, third.state) == (TrialState.COMPLETE, TrialState.COMPLETE), watcher.text
     assert watcher.text.startswith("5\n6\n")
     assert undisturbed.text.startswith("1\n2\n")
     assert watcher.text.splitlines()[-1] == undisturbed.text.splitlines()[-1]
-    assert watcher.resumed == [(2000, 2, 0)]
+    assert watcher.resumed == [(number, 2, 0)]

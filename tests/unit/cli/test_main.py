@@ -92,7 +92,7 @@ def test_an_ambiguous_run(pushtrain: Pushtrain, workshop: FakeWorkshop, name: st
     for run in ("7f3c0000", "7faa0000"):
         made = workshop.store.create("x")
         made.path.rename(made.path.with_name(run))
-        (workshop.store.home / "runs" / run / "journal").touch()
+        (workshop.store.home / "runs" / run / "journal").write_text("something\n")
     said = pushtrain(name, "7f")
     assert said.code == 2
     assert "7f could be any of 7faa0000, 7f3c0000" in said.err
