@@ -80,7 +80,7 @@ class _NoImages:
     """No attempt fails, so that no image is made."""
 
     def make_image(self, module: str) -> None:
-        raise NotImplementedError
+        raise AssertionError(f"an attempt failed for want of {module or 'an image'}")
 
 
 def study() -> list[Row]:

@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from typing import Protocol
 
 from pushtrain.ci.definitions import FOLDER, MONITOR
-from pushtrain.ci.server import JenkinsBuilds, JenkinsItems
+from pushtrain.ci.server import JenkinsServer
 from pushtrain.errors import JenkinsError, JenkinsNotFound, UsageError
 
 _LOOK = 1.0
 _MOST = 180.0
 """Seconds that a build may take to its end: its run saves a checkpoint and is reported."""
-
-
-class Server(JenkinsItems, JenkinsBuilds, Protocol):
-    """What a job is removed from."""
 
 
 class Removal:
@@ -34,7 +29,7 @@ class Removal:
 
     def __init__(
         self,
-        server: Server,
+        server: JenkinsServer,
         say: Callable[[str], None],
         pause: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,

@@ -98,7 +98,7 @@ def descendants() -> list[int]:
         try:
             if entry.stat().st_uid not in (os.getuid(), 0):
                 continue
-            fields = (entry / "stat").read_text(errors="replace").rpartition(")")[2].split()
+            fields = _facts(entry)
         except OSError:
             continue
         if fields[0] not in "ZX":
@@ -120,8 +120,7 @@ def processor_time() -> int:
     ticks = 0
     for process in descendants():
         with contextlib.suppress(OSError):
-            stat_line = Path(f"/proc/{process}/stat").read_text(errors="replace")
-            fields = stat_line.rpartition(")")[2].split()
+            fields = _facts(Path(f"/proc/{process}"))
             ticks += int(fields[11]) + int(fields[12])
     return ticks
 
@@ -138,6 +137,11 @@ def unlinked(device: int) -> int:
         except OSError:
             continue
     return sum(found.values())
+
+
+def _facts(process: Path) -> list[str]:
+    """What /proc says of a process from its state on, whatever it calls itself."""
+    return (process / "stat").read_text(errors="replace").rpartition(")")[2].split()
 
 
 def _may_signal(process: int) -> bool:
